@@ -1,0 +1,155 @@
+"""The only reader of the environment: read once, cast here, and from then on a fact.
+
+Each setting names its environment variable, its default and what it means; the command line offers the same
+settings as options, so that `tideline COMMAND --help` is the configuration reference. An option wins over its
+variable. The connection to Temporal follows Temporal's own environment configuration (`temporalio.envconfig`), so
+that what works for the `temporal` command line works here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from starlette.datastructures import Secret
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from app.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+def _boolean(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("expected true or false")
+    return words[text.lower()]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return text
+
+    return cast
+
+
+def _positive(kind: Callable[[str], T]) -> Callable[[str], T]:
+    def cast(text: str) -> T:
+        value = kind(text)
+        if not value > 0:  # type: ignore[operator]
+            raise ValueError("expected a number above 0")
+        return value
+
+    return cast
+
+
+def setting(env: str, default: Any, cast: Callable[[str], Any], meaning: str) -> Any:
+    """A field of `Settings` with what the command line needs to offer it."""
+    return field(default=default, metadata={"env": env, "cast": cast, "help": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting that is not Temporal's own. Spans are in seconds, sizes in bytes."""
+
+    database_url: Secret | None = setting(
+        "DATABASE_URL", None, Secret, "PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name"
+    )
+    database_pool: int = setting("TIDELINE_DATABASE_POOL", 10, _positive(int), "connections to Postgres per process")
+    bus_url: Secret | None = setting(
+        "TIDELINE_BUS_URL",
+        None,
+        Secret,
+        "hints between processes: redis://..., memory:// for a single process; default: the database",
+    )
+    host: str = setting("HOST", "127.0.0.1", str, "address to listen on")
+    port: int = setting("PORT", 8000, int, "port to listen on; 0 takes a free one")
+    workers: int = setting("WEB_CONCURRENCY", 1, _positive(int), "gateway processes that share the port")
+    namespaces: tuple[str, ...] = setting(
+        "TIDELINE_NAMESPACES", (), _names, "namespaces to serve, by commas; default: TEMPORAL_NAMESPACE or default"
+    )
+    default_tenant: str = setting(
+        "TIDELINE_DEFAULT_TENANT", "default", str, "tenant of runs that name none in search attributes or memo"
+    )
+    default_environment: str = setting(
+        "TIDELINE_DEFAULT_ENVIRONMENT", "default", str, "environment of runs that name none"
+    )
+    log_format: str = setting("TIDELINE_LOG_FORMAT", "json", _one_of("json", "console"), "json or console")
+    log_level: str = setting(
+        "TIDELINE_LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
+    )
+    request_timeout: float = setting(
+        "TIDELINE_REQUEST_TIMEOUT", 30.0, _positive(float), "deadline of one query or mutation"
+    )
+    temporal_timeout: float = setting(
+        "TIDELINE_TEMPORAL_TIMEOUT", 5.0, _positive(float), "deadline of one call to Temporal"
+    )
+    max_body: int = setting("TIDELINE_MAX_BODY", 1_048_576, _positive(int), "largest request body")
+    shutdown_grace: float = setting(
+        "TIDELINE_SHUTDOWN_GRACE", 8.0, _positive(float), "time that open requests get to end at a shutdown"
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        "TIDELINE_ALLOWED_ORIGINS", (), _names, "web origins that may call from a browser, by commas"
+    )
+    task_queues: tuple[str, ...] = setting(
+        "TIDELINE_TASK_QUEUES", (), _names, "task queues that the worker polls, by commas; default: the catalog's"
+    )
+
+    @classmethod
+    def load(
+        cls, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Read the environment, then apply `overrides` (field name to value, None meaning "not given").
+
+        Raises ConfigurationError with the variable's name and the value that cannot be read; a secret's value is
+        never shown.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            given = (overrides or {}).get(each.name)
+            if given is not None:
+                values[each.name] = given
+            elif text := environ.get(each.metadata["env"], ""):
+                values[each.name] = cast_setting(each, text)
+        return cls(**values)
+
+
+def cast_setting(each: Field[Any], text: str) -> Any:
+    """The value of a setting from its text."""
+    try:
+        return each.metadata["cast"](text)
+    except ValueError as error:
+        shown = "its value" if each.metadata["cast"] is Secret else repr(text)
+        raise ConfigurationError(f"{each.metadata['env']} cannot be {shown}: {error}.") from None
+
+
+def temporal_connection(environ: Mapping[str, str] | None = None) -> ClientConnectConfig:
+    """Address, namespace, key and TLS for Temporal, from TEMPORAL_* and Temporal's configuration file."""
+    try:
+        return ClientConfig.load_client_connect_config(
+            override_env_vars=None if environ is None else dict(environ)
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"Temporal's configuration cannot be read: {error}. Check TEMPORAL_* and TEMPORAL_CONFIG_FILE."
+        ) from None
+
+
+@dataclass(frozen=True)
+class DevSettings:
+    """What `tideline dev` alone asks for."""
+
+    temporal_port: int = setting("TIDELINE_TEMPORAL_PORT", 7233, int, "port of the embedded Temporal")
+    temporal_ui_port: int = setting("TIDELINE_TEMPORAL_UI_PORT", 8233, int, "port of Temporal's Web UI")
+    data_dir: Path = setting("TIDELINE_DATA_DIR", Path(".tideline"), Path, "where the embedded servers keep data")
+    worker: bool = setting("TIDELINE_WORKER", True, _boolean, "run a worker with the catalog")
