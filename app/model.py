@@ -438,6 +438,18 @@ class Description:
     pending_activities: tuple[PendingActivity, ...] = ()
     pending_workflow_task: PendingWorkflowTask | None = None
     pending_children: int = 0
+    reset_run_id: str | None = None
+    """The run that a reset put in this one's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """Everything known of a run at one moment: its row, its history folded, and what only describe tells."""
+
+    execution: Execution
+    projection: Projection
+    pending_activities: tuple[PendingActivity, ...] = ()
+    pending_workflow_task: PendingWorkflowTask | None = None
 
 
 class ChangeKind(StrEnum):
@@ -455,6 +467,22 @@ class Change:
     kind: ChangeKind
     ref: ExecutionRef
     time: datetime
+    xid: int = 0
+    """The transaction that wrote it."""
+    tenant: str = ""
+    environment: str = ""
+
+    @property
+    def cursor(self) -> ChangeCursor:
+        return ChangeCursor(self.xid, self.position)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ChangeCursor:
+    """A place in the change log: exactly behind the entry `position` of transaction `xid`."""
+
+    xid: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ _KINDS = {
 
 def failure_of(proto: FailureProto) -> Failure:
     info = proto.WhichOneof("failure_info") or ""
-    type_, non_retryable, timeout_type, details = None, False, None, ()
+    type_, non_retryable, timeout_type = None, False, None
+    details: tuple[Payload, ...] = ()
     if info == "application_failure_info":
         application = proto.application_failure_info
         type_, non_retryable = application.type or None, application.non_retryable

@@ -2,9 +2,10 @@
 
 Each setting names its environment variable, its default and what it means; the command line offers the same
 settings as options, so that `tideline COMMAND --help` is the configuration reference. An option wins over its
-variable. The connection to Temporal follows Temporal's own environment configuration (`temporalio.envconfig`), so
-that what works for the `temporal` command line works here.
+variable. The connection to Temporal follows Temporal's own environment configuration
+(`temporalio.envconfig`), so that what works for the `temporal` command line works here.
 """
+# ruff: noqa: RUF009 - `setting` makes a dataclass field, which is what the rule asks for
 
 from __future__ import annotations
 
@@ -12,21 +13,25 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.datastructures import Secret
-from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from app.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from temporalio.envconfig import ClientConnectConfig
+
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 def _boolean(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if text.lower() not in words:
-        raise ValueError("expected true or false")
-    return words[text.lower()]
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("expected true or false")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -42,14 +47,28 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return cast
 
 
-def _positive(kind: Callable[[str], T]) -> Callable[[str], T]:
-    def cast(text: str) -> T:
-        value = kind(text)
-        if not value > 0:  # type: ignore[operator]
+def _number(text: str, kind: Callable[[str], Number]) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"expected a {'whole ' if kind is int else ''}number") from None
+
+
+def _positive(kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    def cast(text: str) -> Number:
+        value = _number(text, kind)
+        if not value > 0:
             raise ValueError("expected a number above 0")
         return value
 
     return cast
+
+
+def _port(text: str) -> int:
+    value = _number(text, int)
+    if not 0 <= value <= 65535:
+        raise ValueError("expected a number from 0 to 65535")
+    return value
 
 
 def setting(env: str, default: Any, cast: Callable[[str], Any], meaning: str) -> Any:
@@ -64,28 +83,37 @@ class Settings:
     database_url: Secret | None = setting(
         "DATABASE_URL", None, Secret, "PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name"
     )
-    database_pool: int = setting("TIDELINE_DATABASE_POOL", 10, _positive(int), "connections to Postgres per process")
+    database_pool: int = setting("TIDELINE_DATABASE_POOL", 10, _positive(int), "connections to Postgres a process")
     bus_url: Secret | None = setting(
         "TIDELINE_BUS_URL",
         None,
         Secret,
-        "hints between processes: redis://..., memory:// for a single process; default: the database",
+        "hints between processes: redis://..., memory:// for a single process; else the database",
     )
     host: str = setting("HOST", "127.0.0.1", str, "address to listen on")
-    port: int = setting("PORT", 8000, int, "port to listen on; 0 takes a free one")
+    port: int = setting("PORT", 8000, _port, "port to listen on; 0 takes a free one")
     workers: int = setting("WEB_CONCURRENCY", 1, _positive(int), "gateway processes that share the port")
     namespaces: tuple[str, ...] = setting(
-        "TIDELINE_NAMESPACES", (), _names, "namespaces to serve, by commas; default: TEMPORAL_NAMESPACE or default"
+        "TIDELINE_NAMESPACES",
+        (),
+        _names,
+        "namespaces to serve, by commas; else TEMPORAL_NAMESPACE",
     )
     default_tenant: str = setting(
-        "TIDELINE_DEFAULT_TENANT", "default", str, "tenant of runs that name none in search attributes or memo"
+        "TIDELINE_DEFAULT_TENANT",
+        "default",
+        str,
+        "tenant of runs whose search attributes and memo name none",
     )
     default_environment: str = setting(
         "TIDELINE_DEFAULT_ENVIRONMENT", "default", str, "environment of runs that name none"
     )
     log_format: str = setting("TIDELINE_LOG_FORMAT", "json", _one_of("json", "console"), "json or console")
     log_level: str = setting(
-        "TIDELINE_LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
+        "TIDELINE_LOG_LEVEL",
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "least severity: debug, info, warning or error",
     )
     request_timeout: float = setting(
         "TIDELINE_REQUEST_TIMEOUT", 30.0, _positive(float), "deadline of one query or mutation"
@@ -101,27 +129,39 @@ class Settings:
         "TIDELINE_ALLOWED_ORIGINS", (), _names, "web origins that may call from a browser, by commas"
     )
     task_queues: tuple[str, ...] = setting(
-        "TIDELINE_TASK_QUEUES", (), _names, "task queues that the worker polls, by commas; default: the catalog's"
+        "TIDELINE_TASK_QUEUES",
+        (),
+        _names,
+        "task queues that the worker polls, by commas; else the catalog's",
     )
+    connections: Secret | None = setting(
+        "TIDELINE_CONNECTIONS",
+        None,
+        Secret,
+        "systems that workflows reach by name, by commas: name=postgresql://..., name=https://...",
+    )
+    demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod
-    def load(
-        cls, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
-    ) -> Settings:
+    def load(cls, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the environment, then apply `overrides` (field name to value, None meaning "not given").
 
-        Raises ConfigurationError with the variable's name and the value that cannot be read; a secret's value is
-        never shown.
+        Raises ConfigurationError with the variable's name and the value that cannot be read; a secret's value
+        is never shown.
         """
-        environ = os.environ if environ is None else environ
-        values: dict[str, Any] = {}
-        for each in fields(cls):
-            given = (overrides or {}).get(each.name)
-            if given is not None:
-                values[each.name] = given
-            elif text := environ.get(each.metadata["env"], ""):
-                values[each.name] = cast_setting(each, text)
-        return cls(**values)
+        return _read(cls, overrides, environ)
+
+
+def _read(cls: type[T], overrides: Mapping[str, Any] | None, environ: Mapping[str, str] | None) -> T:
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for each in fields(cls):  # type: ignore[arg-type]
+        given = (overrides or {}).get(each.name)
+        if given is not None:
+            values[each.name] = given
+        elif text := environ.get(each.metadata["env"], ""):
+            values[each.name] = cast_setting(each, text)
+    return cls(**values)
 
 
 def cast_setting(each: Field[Any], text: str) -> Any:
@@ -135,10 +175,10 @@ def cast_setting(each: Field[Any], text: str) -> Any:
 
 def temporal_connection(environ: Mapping[str, str] | None = None) -> ClientConnectConfig:
     """Address, namespace, key and TLS for Temporal, from TEMPORAL_* and Temporal's configuration file."""
+    from temporalio.envconfig import ClientConfig  # noqa: PLC0415 - a tenth of a second that few commands need
+
     try:
-        return ClientConfig.load_client_connect_config(
-            override_env_vars=None if environ is None else dict(environ)
-        )
+        return ClientConfig.load_client_connect_config(override_env_vars=None if environ is None else dict(environ))
     except (RuntimeError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"Temporal's configuration cannot be read: {error}. Check TEMPORAL_* and TEMPORAL_CONFIG_FILE."
@@ -149,7 +189,21 @@ def temporal_connection(environ: Mapping[str, str] | None = None) -> ClientConne
 class DevSettings:
     """What `tideline dev` alone asks for."""
 
-    temporal_port: int = setting("TIDELINE_TEMPORAL_PORT", 7233, int, "port of the embedded Temporal")
-    temporal_ui_port: int = setting("TIDELINE_TEMPORAL_UI_PORT", 8233, int, "port of Temporal's Web UI")
-    data_dir: Path = setting("TIDELINE_DATA_DIR", Path(".tideline"), Path, "where the embedded servers keep data")
+    temporal_port: int = setting(
+        "TIDELINE_TEMPORAL_PORT", 7233, _port, "port of the embedded Temporal; 0 takes a free one"
+    )
+    temporal_ui_port: int = setting(
+        "TIDELINE_TEMPORAL_UI_PORT", 8233, _port, "port of Temporal's Web UI; 0 takes a free one"
+    )
+    data_dir: Path = setting("TIDELINE_DATA_DIR", Path(".tideline"), Path, "folder of the embedded servers")
     worker: bool = setting("TIDELINE_WORKER", True, _boolean, "run a worker with the catalog")
+
+    @classmethod
+    def load(cls, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> DevSettings:
+        """As `Settings.load`."""
+        return _read(cls, overrides, environ)
+
+
+def environment_of_child(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `changes`, for a process that it starts."""
+    return {**os.environ, **changes}

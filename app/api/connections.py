@@ -1,0 +1,102 @@
+"""Relay connections: over pages of a list in Postgres, and over what a run holds in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from app.api.scalars import Cursor
+from app.cursors import seal, unseal
+from app.errors import BadUserInput
+
+T = TypeVar("T")
+MAX_LIST = 100
+DEFAULT_LIST = 50
+MAX_PARTS = 1000
+DEFAULT_PARTS = 100
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: Cursor | None
+    end_cursor: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeValue(Generic[T]):
+    node: T
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionValue(Generic[T]):
+    """A page with its cursors; the count is asked for only when it is selected."""
+
+    edges: tuple[EdgeValue[T], ...]
+    has_next: bool
+    has_previous: bool
+    count: Callable[[], Awaitable[int]]
+
+    @property
+    def nodes(self) -> list[T]:
+        return [edge.node for edge in self.edges]
+
+    @property
+    def page_info(self) -> PageInfo:
+        return PageInfo(
+            has_next_page=self.has_next,
+            has_previous_page=self.has_previous,
+            start_cursor=Cursor(self.edges[0].cursor) if self.edges else None,
+            end_cursor=Cursor(self.edges[-1].cursor) if self.edges else None,
+        )
+
+
+@strawberry.type
+class Connection:
+    """What every connection has besides its nodes and edges."""
+
+    page_info: PageInfo
+
+    @strawberry.field(description="How many there are in all; counted only when selected.")
+    @staticmethod
+    async def total_count(root: strawberry.Parent[ConnectionValue[Any]]) -> int:
+        return await root.count()
+
+
+def size(first: int | None, *, default: int, most: int, argument: str = "first") -> int:
+    """How many a client asks for, or BadUserInput."""
+    if first is None:
+        return default
+    if first < 0:
+        raise BadUserInput(f"{argument} cannot be {first}: it counts items.", path=(argument,))
+    if first > most:
+        raise BadUserInput(f"{argument} cannot be {first}: at most {most} are given at once.", path=(argument,))
+    return first
+
+
+def parts(
+    kind: str, items: Sequence[T], key: Callable[[T], int | str], first: int | None, after: str | None
+) -> ConnectionValue[T]:
+    """A page of what a run holds; its cursors name the item's key, so that they hold while the run goes on."""
+    limit = size(first, default=DEFAULT_PARTS, most=MAX_PARTS)
+    start = 0
+    if after is not None:
+        place = unseal(kind, str, after, argument="after")
+        start = next((index + 1 for index, item in enumerate(items) if str(key(item)) == place), len(items))
+    page = items[start : start + limit]
+    total = len(items)
+
+    async def count() -> int:
+        return total
+
+    return ConnectionValue(
+        edges=tuple(EdgeValue(item, seal(kind, str(key(item)))) for item in page),
+        has_next=start + limit < total,
+        has_previous=start > 0,
+        count=count,
+    )

@@ -1,0 +1,62 @@
+"""Documents parsed and validated once: the same text is the same operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    get_operation_ast,
+    parse,
+    specified_rules,
+)
+from strawberry.schema.schema import validate_document
+
+CACHED_DOCUMENTS = 512
+LONGEST_CACHED = 20_000
+MAX_TOKENS = 4000
+"""Validation of a document takes time that grows faster than its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed text, or what is wrong with it."""
+
+    node: DocumentNode | None
+    errors: tuple[GraphQLError, ...] = ()
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The operation of this name, or the only one. Raises GraphQLError where that is not clear."""
+        found = get_operation_ast(self.node, name) if self.node is not None else None
+        if found is None:
+            raise GraphQLError(
+                f"The document has no operation {name!r}."
+                if name
+                else "The document has several operations: name one in operationName."
+            )
+        return found
+
+
+class Documents:
+    """A bounded cache. Long documents are never kept, so that its memory stays small."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._cached = lru_cache(maxsize=CACHED_DOCUMENTS)(self._prepared)
+
+    def prepare(self, text: str) -> Document:
+        return self._cached(text) if len(text) <= LONGEST_CACHED else self._prepared(text)
+
+    def _prepared(self, text: str) -> Document:
+        try:
+            node = parse(text, max_tokens=MAX_TOKENS)
+        except GraphQLSyntaxError as error:
+            return Document(None, (error,))
+        except RecursionError:
+            return Document(None, (GraphQLError("The document is nested too deeply."),))
+        return Document(node, tuple(validate_document(self._schema, node, tuple(specified_rules))))

@@ -1,0 +1,24 @@
+"""The model's enums in GraphQL: registering them here is what makes them GraphQL types."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app import access, model
+
+strawberry.enum(model.WorkflowStatus, description="Where a run stands. All but RUNNING and PAUSED are closed.")
+strawberry.enum(model.ActivityStatus, description="Where an activity stands. RETRYING waits for its next attempt.")
+strawberry.enum(model.TimelineKind, description="What a bar of the timeline stands for.")
+strawberry.enum(model.TimelineStatus, description="Where a bar of the timeline stands.")
+strawberry.enum(model.PhaseStatus, description="Where a phase stands.")
+strawberry.enum(
+    model.ProgressSource,
+    description=(
+        "Where progress was read, best first: published by the workflow in its memo, heartbeats, phases, the"
+        " profile of its type, its activities' count, its status alone."
+    ),
+)
+strawberry.enum(model.BlockerKind, description="Why a run is not moving.")
+strawberry.enum(model.FailureKind, description="Which of Temporal's failures it is.")
+strawberry.enum(access.Role, description="What somebody may do within a tenant; PLATFORM stands above tenants.")
+strawberry.enum(access.Action, name="Permission", description="One thing that can be done.")

@@ -1,0 +1,68 @@
+"""Global ids: `base64(Type:[parts])`, opaque to clients, and parts of a run bound to the run they belong to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+import strawberry
+
+from app.errors import BadUserInput
+from app.model import Activity, Execution, ExecutionRef, TimelineItem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound(Generic[T]):
+    """A part of a run and the run's ref. Fields that it does not have are read from the part."""
+
+    ref: ExecutionRef
+    value: T
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.value, name)
+
+
+@strawberry.interface(description="Anything that has a global id.")
+class Node:
+    @strawberry.field(description="Unique among all nodes; opaque.")
+    @staticmethod
+    def id(root: strawberry.Parent[object]) -> strawberry.ID:
+        return node_id(root)
+
+
+def node_id(value: object) -> strawberry.ID:
+    """The global id of a run or of a part of one."""
+    match value:
+        case Execution():
+            return _sealed("WorkflowExecution", value.ref)
+        case Bound(ref=ref, value=Activity() as activity):
+            return _sealed("Activity", ref, str(activity.scheduled_event_id))
+        case Bound(ref=ref, value=TimelineItem() as item):
+            return _sealed("TimelineItem", ref, item.key)
+        case _:
+            raise TypeError(f"{type(value).__name__} is no node")
+
+
+def _sealed(kind: str, ref: ExecutionRef, *part: str) -> strawberry.ID:
+    parts = [ref.namespace, ref.workflow_id, ref.run_id, *part]
+    return strawberry.ID(base64.urlsafe_b64encode(f"{kind}:".encode() + orjson.dumps(parts)).decode("ascii"))
+
+
+def parse_node_id(text: str, argument: str) -> tuple[str, ExecutionRef, str | None]:
+    """Kind, run and part of a global id; BadUserInput for anything else."""
+    try:
+        kind, _, body = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True).partition(b":")
+        parts = orjson.loads(body)
+        if not (isinstance(parts, list) and len(parts) in {3, 4} and all(isinstance(each, str) for each in parts)):
+            raise ValueError("not the parts of a run")
+        return kind.decode("ascii"), ExecutionRef(*parts[:3]), parts[3] if len(parts) == 4 else None
+    except (ValueError, UnicodeError, binascii.Error):
+        raise BadUserInput(
+            f"{argument} {text[:60]!r} is not an id of a node. Pass the id field of an object, unchanged.",
+            path=(argument,),
+        ) from None

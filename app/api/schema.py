@@ -1,0 +1,25 @@
+"""The schema, and its text."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app.api.mutations import Mutation
+from app.api.queries import Query
+from app.api.scalars import CONFIG
+from app.api.subscriptions import Subscription
+from app.api.types.activity import Activity
+from app.api.types.execution import TimelineItem, WorkflowExecution
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    types=[WorkflowExecution, Activity, TimelineItem],
+    config=CONFIG,
+)
+
+
+def sdl() -> str:
+    """The schema in GraphQL's schema language, ending with one newline."""
+    return schema.as_str().rstrip("\n") + "\n"

@@ -1,0 +1,319 @@
+"""Acting: starting, signalling and cancelling, each checked first and recorded before and after."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from app.access import Action, Identity, may, tenant_for
+from app.errors import BadUserInput, DatabaseUnavailable, NotFound, Refusal, TidelineError
+from app.gateway.reading import Reading
+from app.log import logger
+from app.model import Execution, ExecutionRef, Json
+from app.registry import Registry, WorkflowDefinition
+from app.store.audit import Audit, AuditEntry
+from app.store.executions import Executions
+from app.temporal import actions, reads
+from app.temporal.connection import Temporal
+
+log = logger(__name__)
+MAX_ID = 1000
+RESERVED_MEMO = ("metadata", "createdBy", "tenant", "environment")
+"""Keys of the memo that Tideline writes itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who acts, for the record."""
+
+    identity: Identity
+    request_id: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartWanted:
+    """What a caller wants started. `input` is the list of arguments; spans are in seconds."""
+
+    workflow_type: str
+    workflow_id: str | None = None
+    input: Sequence[Json] = ()
+    task_queue: str | None = None
+    namespace: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    memo: Mapping[str, Json] = field(default_factory=dict)
+    search_attributes: Mapping[str, Json] = field(default_factory=dict)
+    summary: str | None = None
+    details: str | None = None
+    execution_timeout: float | None = None
+    run_timeout: float | None = None
+    task_timeout: float | None = None
+    start_delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a mutation did. Refusals say why it did nothing; then there is no execution."""
+
+    execution: Execution | None = None
+    created: bool = False
+    refusals: tuple[Refusal, ...] = ()
+
+
+class Refused(Exception):  # noqa: N818 - not an error: the answer of a mutation
+    """Several refusals at once."""
+
+    def __init__(self, *refusals: Refusal) -> None:
+        super().__init__("; ".join(each.message for each in refusals))
+        self.refusals = refusals
+
+
+class Acting:
+    """Every method answers with an Outcome, and raises for an outage: then the action may have happened."""
+
+    def __init__(
+        self,
+        temporal: Temporal,
+        executions: Executions,
+        audit: Audit,
+        reading: Reading,
+        registry: Registry,
+        announce: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._temporal = temporal
+        self._executions = executions
+        self._audit = audit
+        self._reading = reading
+        self._registry = registry
+        self._announce = announce
+
+    async def start(self, caller: Caller, wanted: StartWanted) -> Outcome:
+        """Start a run of a type that the registry knows, or of any other on a named task queue."""
+        detail = {"workflowType": wanted.workflow_type}
+        entry = self._entry(caller, "startWorkflow", wanted.namespace, wanted.workflow_id, detail)
+        try:
+            async with self._recorded(entry):
+                start = await self._planned(caller, wanted)
+                started = await actions.start(self._temporal, start)
+                execution = await self._written(started.ref)
+        except Refused as refused:
+            return Outcome(refusals=refused.refusals)
+        return Outcome(execution, created=started.created)
+
+    async def signal(
+        self,
+        caller: Caller,
+        namespace: str | None,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        args: Sequence[Json],
+    ) -> Outcome:
+        """Send a signal to an open run."""
+
+        async def send(ref: ExecutionRef) -> None:
+            if not name:
+                raise Refusal("INVALID_INPUT", "signalName cannot be empty.", path=("signalName",))
+            await actions.signal(self._temporal, ref, name, args, identity=_identity(caller), request_id=None)
+
+        return await self._act(caller, Action.SIGNAL, namespace, workflow_id, run_id, {"signal": name}, send)
+
+    async def cancel(
+        self, caller: Caller, namespace: str | None, workflow_id: str, run_id: str | None, reason: str
+    ) -> Outcome:
+        """Ask an open run to cancel itself."""
+
+        async def ask(ref: ExecutionRef) -> None:
+            await actions.cancel(self._temporal, ref, reason, identity=_identity(caller), request_id=None)
+
+        return await self._act(caller, Action.CANCEL, namespace, workflow_id, run_id, {"reason": reason}, ask)
+
+    async def _act(
+        self,
+        caller: Caller,
+        action: Action,
+        namespace: str | None,
+        workflow_id: str,
+        run_id: str | None,
+        detail: Mapping[str, Json],
+        work: Callable[[ExecutionRef], Awaitable[None]],
+    ) -> Outcome:
+        entry = self._entry(caller, f"{action.lower()}Workflow", namespace, workflow_id, detail)
+        try:
+            async with self._recorded(entry):
+                _require(caller, action)
+                execution = await self._visible(caller, namespace, workflow_id, run_id)
+                if execution.status.is_closed:
+                    # Temporal takes a cancel of a closed run without a word; its caller should hear.
+                    raise actions.already_closed(execution.ref)
+                await work(execution.ref)
+                execution = await self._written(execution.ref)
+        except Refused as refused:
+            return Outcome(refusals=refused.refusals)
+        return Outcome(execution)
+
+    async def _visible(self, caller: Caller, namespace: str | None, workflow_id: str, run_id: str | None) -> Execution:
+        execution = await self._reading.execution(caller.identity, namespace, workflow_id, run_id)
+        if execution is None:
+            raise Refusal("NOT_FOUND", f"There is no workflow {workflow_id!r}.", path=("workflowId",))
+        return execution
+
+    async def _planned(self, caller: Caller, wanted: StartWanted) -> actions.Start:
+        """The start as Temporal gets it, or what is wrong with it, all at once."""
+        _require(caller, Action.START)
+        definition = self._registry.find(wanted.workflow_type)
+        refusals = [*_wrong(wanted, definition)]
+        if definition is not None:
+            refusals += [
+                Refusal("INVALID_INPUT", problem.message, path=("input", *problem.path))
+                for problem in definition.problems(wanted.input)
+            ]
+        if refusals:
+            raise Refused(*refusals)
+        tenant, environment = tenant_for(caller.identity, *_tenant_of(definition, wanted.input))
+        metadata = {"metadata": dict(wanted.metadata)} if wanted.metadata else {}
+        return actions.Start(
+            namespace=self._reading.namespace(wanted.namespace),
+            workflow_id=wanted.workflow_id or f"{wanted.workflow_type}-{uuid.uuid4()}",
+            workflow_type=wanted.workflow_type,
+            task_queue=wanted.task_queue or (definition.task_queue if definition else ""),
+            input=wanted.input,
+            memo={
+                **wanted.memo,
+                **metadata,
+                "createdBy": caller.identity.subject,
+                "tenant": tenant,
+                "environment": environment,
+            },
+            search_attributes={**wanted.search_attributes, **await self._tenant_attributes(tenant, environment)},
+            summary=wanted.summary,
+            details=wanted.details,
+            execution_timeout=wanted.execution_timeout or (definition.execution_timeout if definition else None),
+            run_timeout=wanted.run_timeout or (definition.run_timeout if definition else None),
+            task_timeout=wanted.task_timeout or (definition.task_timeout if definition else None),
+            start_delay=wanted.start_delay,
+            identity=_identity(caller),
+        )
+
+    async def _tenant_attributes(self, tenant: str, environment: str) -> dict[str, Json]:
+        if not await self._temporal.has_tenant_attributes():
+            return {}
+        return {"TenantId": tenant, "EnvironmentId": environment}
+
+    async def _written(self, ref: ExecutionRef) -> Execution:
+        """The run as it is now, put into the index, so that its caller finds its own write there."""
+        execution = (await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)).execution
+        try:
+            if await self._executions.record([execution]):
+                await self._announce()
+        except DatabaseUnavailable as error:
+            # It has happened; the indexer will find it.
+            log.warning("a change is not indexed yet", workflow_id=ref.workflow_id, reason=error.message)
+        return execution
+
+    @asynccontextmanager
+    async def _recorded(self, entry: AuditEntry) -> AsyncIterator[None]:
+        """Write down what is about to happen, then how it went. Without the first, it does not happen."""
+        await self._audit.record(replace(entry, outcome="REQUESTED"))
+        outcome = "OK"
+        try:
+            yield
+        except Refused as refused:
+            outcome = refused.refusals[0].reason
+            raise
+        except Refusal as refusal:
+            outcome = refusal.reason
+            raise Refused(refusal) from refusal
+        except BadUserInput as error:
+            outcome = "INVALID_INPUT"
+            raise Refused(Refusal(outcome, error.message, path=error.path)) from error
+        except NotFound as error:
+            outcome = "NOT_FOUND"
+            raise Refused(Refusal(outcome, error.message, path=error.path)) from error
+        except TidelineError as error:
+            outcome = error.code
+            raise
+        except BaseException:
+            outcome = "UNKNOWN"
+            raise
+        finally:
+            await self._conclude(replace(entry, outcome=outcome))
+
+    async def _conclude(self, entry: AuditEntry) -> None:
+        try:
+            await self._audit.record(entry)
+        except TidelineError as error:
+            log.error("the outcome of an action is not in the audit", action=entry.action, reason=error.message)
+
+    def _entry(
+        self,
+        caller: Caller,
+        action: str,
+        namespace: str | None,
+        workflow_id: str | None,
+        detail: Mapping[str, Json],
+    ) -> AuditEntry:
+        identity = caller.identity
+        return AuditEntry(
+            identity=identity.subject,
+            action=action,
+            outcome="REQUESTED",
+            namespace=namespace or self._temporal.default_namespace,
+            workflow_id=workflow_id,
+            tenant=identity.tenant,
+            environment=identity.environment,
+            request_id=caller.request_id,
+            detail={**detail, "address": caller.address},
+        )
+
+
+def _identity(caller: Caller) -> str:
+    """How Temporal's history names the caller."""
+    return f"tideline:{caller.identity.subject}"
+
+
+def _require(caller: Caller, action: Action) -> None:
+    if not may(caller.identity, action):
+        raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.lower()} workflows.")
+
+
+def _wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Refusal]:
+    """What is wrong with a start besides its input."""
+    found = []
+    if not wanted.workflow_type:
+        found.append(Refusal("INVALID_INPUT", "workflowType cannot be empty.", path=("workflowType",)))
+    elif definition is None and not wanted.task_queue:
+        message = (
+            f"Workflow type {wanted.workflow_type!r} is not registered here. Name one that is (see workflowTypes),"
+            " or the taskQueue of the workers that know it."
+        )
+        found.append(Refusal("INVALID_INPUT", message, path=("taskQueue",)))
+    if wanted.workflow_id is not None and not 0 < len(wanted.workflow_id) <= MAX_ID:
+        message = f"workflowId must have 1 to {MAX_ID} characters; it has {len(wanted.workflow_id)}."
+        found.append(Refusal("INVALID_INPUT", message, path=("workflowId",)))
+    for name in ("execution_timeout", "run_timeout", "task_timeout", "start_delay"):
+        span = getattr(wanted, name)
+        if span is not None and not span > 0:
+            head, *tail = name.split("_")
+            argument = head + "".join(map(str.title, tail)) + "Seconds"
+            found.append(Refusal("INVALID_INPUT", f"{argument} must be above 0; it is {span:g}.", path=(argument,)))
+    found += [
+        Refusal(
+            "INVALID_INPUT",
+            f"memo.{key} is written by Tideline itself. Choose another key.",
+            path=("memo", key),
+        )
+        for key in RESERVED_MEMO
+        if key in wanted.memo
+    ]
+    return found
+
+
+def _tenant_of(definition: WorkflowDefinition | None, args: Sequence[Json]) -> tuple[str | None, str | None]:
+    """The tenant and environment that the input itself names."""
+    value = args[0] if args and isinstance(args[0], dict) else {}
+    fields = (definition.tenant_field, definition.environment_field) if definition else (None, None)
+    tenant, environment = (value.get(name) if name else None for name in fields)
+    return tenant, environment

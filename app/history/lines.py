@@ -1,0 +1,243 @@
+"""One short sentence per event, for people."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCause
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+
+from app.history.events import event_type_name
+from app.history.names import enum_name, words
+from app.model import Activity, Projection, TimelineItem
+from app.protos import seconds_of, text_of
+
+
+class _Names:
+    """Looks up what an event refers to by event id alone; plain words where nothing is known of it."""
+
+    def __init__(self, projection: Projection | None) -> None:
+        self._activities = projection.activities if projection else ()
+        self._timeline = projection.timeline if projection else ()
+
+    def activity(self, event_id: int) -> str:
+        found = self._activity(event_id)
+        return f"Activity {found.activity_type}" if found else "Activity"
+
+    def attempt(self, event_id: int) -> str:
+        found = self._activity(event_id)
+        return f" (attempt {found.attempt})" if found and found.attempt > 1 else ""
+
+    def bar(self, kind: str, event_id: int, default: str) -> str:
+        found = self._bar(f"{kind}:{event_id}")
+        return f"{default} {found.name}" if found else default
+
+    def _activity(self, event_id: int) -> Activity | None:
+        place = bisect_left(self._activities, event_id, key=lambda each: each.scheduled_event_id)
+        found = self._activities[place] if place < len(self._activities) else None
+        return found if found and found.scheduled_event_id == event_id else None
+
+    def _bar(self, key: str) -> TimelineItem | None:
+        return next((item for item in self._timeline if item.key == key), None)
+
+
+Line = Callable[[Any, HistoryEvent, _Names], str]
+
+
+def human_line(event: HistoryEvent, projection: Projection | None = None) -> str:
+    """What happened, in one sentence. Most events name what they speak of by the id of an earlier event
+    only: with the run's projection the sentence has its name and attempt too."""
+    which = event.WhichOneof("attributes")
+    line = LINES.get(event.event_type)
+    if which is None or line is None:
+        return words(event_type_name(event)).capitalize()
+    return line(getattr(event, which), event, _Names(projection))
+
+
+def _reason(failure: Failure) -> str:
+    """The message of the innermost cause, which is what went wrong."""
+    while failure.HasField("cause"):
+        failure = failure.cause
+    return f": {failure.message}" if failure.message else ""
+
+
+def _because(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+def _started(a: Any, event: HistoryEvent, _names: _Names) -> str:
+    attempt = f" (attempt {a.attempt})" if a.attempt > 1 else ""
+    summary = text_of(event.user_metadata.summary)
+    return f"Workflow {a.workflow_type.name} started{attempt}{_because(summary or '')}"
+
+
+def _task_failed(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+    cause = enum_name(WorkflowTaskFailedCause, a.cause, "WORKFLOW_TASK_FAILED_CAUSE_")
+    if cause == "RESET_WORKFLOW":
+        return f"Workflow reset{_reason(a.failure)}"
+    return f"Workflow task failed{_reason(a.failure) or _because(words(cause))}"
+
+
+def _task_timed_out(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+    return f"Workflow task timed out ({words(enum_name(TimeoutType, a.timeout_type, 'TIMEOUT_TYPE_'))})"
+
+
+def _activity_scheduled(a: Any, event: HistoryEvent, _names: _Names) -> str:
+    summary = text_of(event.user_metadata.summary)
+    return f"Activity {a.activity_type.name} scheduled{_because(summary or '')}"
+
+
+def _activity_started(a: Any, _event: HistoryEvent, names: _Names) -> str:
+    attempt = f" (attempt {a.attempt})" if a.attempt > 1 else ""
+    return f"{names.activity(a.scheduled_event_id)} started{attempt}"
+
+
+def _activity_ended(word: str) -> Line:
+    def line(a: Any, _event: HistoryEvent, names: _Names) -> str:
+        reason = _reason(a.failure) if hasattr(a, "failure") else ""
+        number = a.scheduled_event_id
+        return f"{names.activity(number)} {word}{reason}{names.attempt(number)}"
+
+    return line
+
+
+def _timer_started(a: Any, event: HistoryEvent, _names: _Names) -> str:
+    seconds = seconds_of(a.start_to_fire_timeout) or 0
+    name = text_of(event.user_metadata.summary) or a.timer_id
+    return f"Timer {name} started for {timedelta(seconds=seconds)}"
+
+
+def _bar(kind: str, default: str, word: str, field: str) -> Line:
+    """A sentence on the bar that began with the event whose id is in `field`."""
+
+    def line(a: Any, _event: HistoryEvent, names: _Names) -> str:
+        reason = _reason(a.failure) if hasattr(a, "failure") else ""
+        return f"{names.bar(kind, getattr(a, field), default)} {word}{reason}"
+
+    return line
+
+
+def _child(word: str) -> Line:
+    def line(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+        reason = _reason(a.failure) if hasattr(a, "failure") else ""
+        return f"Child workflow {a.workflow_type.name} {word}{reason}"
+
+    return line
+
+
+def _update_accepted(a: Any, event: HistoryEvent, names: _Names) -> str:
+    name = a.accepted_request.input.name
+    return f"Update {name} accepted" if name else f"Update {a.protocol_instance_id} accepted"
+
+
+def _update_completed(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+    failed = a.outcome.HasField("failure")
+    return f"Update {a.meta.update_id} " + (f"failed{_reason(a.outcome.failure)}" if failed else "completed")
+
+
+def _named(template: str) -> Line:
+    """A sentence from the attributes and, as `event`, the event."""
+
+    def line(a: Any, event: HistoryEvent, _names: _Names) -> str:
+        return template.format(a=a, event=event)
+
+    return line
+
+
+def _keys(verb: str, fields: Callable[[Any], Mapping[str, Any]]) -> Line:
+    def line(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+        return f"{verb} {', '.join(sorted(fields(a)))}"
+
+    return line
+
+
+_T = EventType
+LINES: Mapping[int, Line] = {
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: _started,
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: _named("Workflow completed"),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: lambda a, _e, _n: f"Workflow failed{_reason(a.failure)}",
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: _named("Workflow timed out"),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: _named("Workflow canceled"),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: lambda a, _e, _n: f"Workflow terminated{_because(a.reason)}",
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: _named(
+        "Workflow continued as run {a.new_execution_run_id}"
+    ),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: lambda a, _e, _n: (
+        f"Cancel requested{_because(a.cause)}"
+    ),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED: lambda a, _e, _n: f"Workflow paused{_because(a.reason)}",
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED: lambda a, _e, _n: f"Workflow unpaused{_because(a.reason)}",
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: _named("Workflow options updated"),
+    _T.EVENT_TYPE_WORKFLOW_TASK_FAILED: _task_failed,
+    _T.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: _task_timed_out,
+    _T.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: _activity_scheduled,
+    _T.EVENT_TYPE_ACTIVITY_TASK_STARTED: _activity_started,
+    _T.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: _activity_ended("completed"),
+    _T.EVENT_TYPE_ACTIVITY_TASK_FAILED: _activity_ended("failed"),
+    _T.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: _activity_ended("timed out"),
+    _T.EVENT_TYPE_ACTIVITY_TASK_CANCELED: _activity_ended("canceled"),
+    _T.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED: _activity_ended("asked to cancel"),
+    _T.EVENT_TYPE_TIMER_STARTED: _timer_started,
+    _T.EVENT_TYPE_TIMER_FIRED: _bar("timer", "Timer", "fired", "started_event_id"),
+    _T.EVENT_TYPE_TIMER_CANCELED: _bar("timer", "Timer", "canceled", "started_event_id"),
+    _T.EVENT_TYPE_MARKER_RECORDED: _named("Marker {a.marker_name} recorded"),
+    _T.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: _named(
+        "Child workflow {a.workflow_type.name} initiated as {a.workflow_id}"
+    ),
+    _T.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: _child("could not be started"),
+    _T.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: _child("started"),
+    _T.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: _child("completed"),
+    _T.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: _child("failed"),
+    _T.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED: _child("canceled"),
+    _T.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: _child("timed out"),
+    _T.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: _child("terminated"),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: _named("Signal {a.signal_name} received"),
+    _T.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: _named(
+        "Signal {a.signal_name} sent to {a.workflow_execution.workflow_id}"
+    ),
+    _T.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED: _named(
+        "Signal to {a.workflow_execution.workflow_id} failed"
+    ),
+    _T.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED: _named(
+        "Signal to {a.workflow_execution.workflow_id} delivered"
+    ),
+    _T.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: _named(
+        "Cancel request sent to {a.workflow_execution.workflow_id}"
+    ),
+    _T.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED: _named(
+        "Cancel request to {a.workflow_execution.workflow_id} failed"
+    ),
+    _T.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED: _named(
+        "Cancel request to {a.workflow_execution.workflow_id} delivered"
+    ),
+    _T.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: _keys(
+        "Search attributes set:", lambda a: a.search_attributes.indexed_fields
+    ),
+    _T.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: _keys("Memo set:", lambda a: a.upserted_memo.fields),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: _named("Update {a.request.input.name} admitted"),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: _update_accepted,
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_REJECTED: lambda a, _e, _n: (
+        f"Update rejected{_reason(a.failure)}"
+    ),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED: _update_completed,
+    _T.EVENT_TYPE_NEXUS_OPERATION_SCHEDULED: _named("Nexus operation {a.service}.{a.operation} scheduled"),
+    _T.EVENT_TYPE_NEXUS_OPERATION_STARTED: _bar("nexus", "Nexus operation", "started", "scheduled_event_id"),
+    _T.EVENT_TYPE_NEXUS_OPERATION_COMPLETED: _bar(
+        "nexus", "Nexus operation", "completed", "scheduled_event_id"
+    ),
+    _T.EVENT_TYPE_NEXUS_OPERATION_FAILED: _bar("nexus", "Nexus operation", "failed", "scheduled_event_id"),
+    _T.EVENT_TYPE_NEXUS_OPERATION_CANCELED: _bar(
+        "nexus", "Nexus operation", "canceled", "scheduled_event_id"
+    ),
+    _T.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT: _bar(
+        "nexus", "Nexus operation", "timed out", "scheduled_event_id"
+    ),
+    _T.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED: _bar(
+        "nexus", "Nexus operation", "asked to cancel", "scheduled_event_id"
+    ),
+}
+"""Sentences that say more than the type's own words."""

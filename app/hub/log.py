@@ -1,0 +1,46 @@
+"""The log of a run, wherever it is kept: Temporal while it remembers, the archive afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from app.errors import NotFound
+from app.model import ExecutionRef
+from app.temporal import reads
+from app.temporal.connection import Temporal
+
+if TYPE_CHECKING:
+    from temporalio.api.history.v1 import HistoryEvent
+
+ReadArchive = Callable[[ExecutionRef], Awaitable["Sequence[HistoryEvent] | None"]]
+"""The archived history of a run, or None."""
+
+
+class RunLog:
+    def __init__(self, temporal: Temporal, archived: ReadArchive) -> None:
+        self._temporal = temporal
+        self._archived = archived
+
+    async def behind(self, ref: ExecutionRef, position: int) -> AsyncIterator[HistoryEvent]:
+        """Every event behind `position` that exists now, oldest first.
+
+        From the start the pages are streamed; from anywhere else the history is read backwards, so that the cost
+        is that of what was missed. NotFound where neither Temporal nor the archive has the run.
+        """
+        try:
+            if position == 0:
+                async for event in reads.history(self._temporal, ref):
+                    yield event
+                    position = event.event_id
+            else:
+                for event in await reads.history_behind(self._temporal, ref, position):
+                    yield event
+            return
+        except NotFound:
+            archived = await self._archived(ref)
+            if archived is None:
+                raise
+        for event in archived:
+            if event.event_id > position:
+                yield event

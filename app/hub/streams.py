@@ -1,0 +1,162 @@
+"""Streams over a chain of runs: each a cursor that the watches wake.
+
+A stream begins at a run, follows it into the run that continues it (continue-as-new, retry, cron, reset), and ends
+when the last run of the chain has closed and its last step was given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.hub.hub import Hub
+from app.hub.watch import Watch
+from app.model import Cursor, Execution, ExecutionRef, Progress, ProgressPoint, RunView, WorkflowStatus
+from app.progress import progress, progress_at
+
+if TYPE_CHECKING:
+    from temporalio.api.history.v1 import HistoryEvent
+
+
+@dataclass(frozen=True, slots=True)
+class EventStep:
+    """One event of the log, and the place behind it."""
+
+    cursor: Cursor
+    ref: ExecutionRef
+    event: HistoryEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStep:
+    """What progress was at one place of the log. `view` is the run as it is now."""
+
+    cursor: Cursor
+    view: RunView
+    progress: Progress
+    status: WorkflowStatus
+
+
+async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | None) -> AsyncIterator[EventStep]:
+    """Every event behind `position`, in order, each once."""
+    run: ExecutionRef | None = ref
+    while run is not None:
+        async with hub.watch(run, row=row) as watch:
+            async for event in _events(hub, watch, position):
+                yield EventStep(cursor_at(run, event.event_id), run, event)
+            run = await _next(hub, watch)
+        position, row = 0, None
+
+
+async def _events(hub: Hub, watch: Watch, position: int) -> AsyncIterator[HistoryEvent]:
+    if position > 0 and not watch.run.is_caught_up:
+        # What was missed is read at once; the watch may still be folding a long history.
+        async for event in hub.log.behind(watch.ref, position):
+            yield event
+            position = event.event_id
+    while True:
+        version, ended = watch.version, watch.ended
+        missed = watch.run.recent(position)
+        if missed is None:
+            async for event in hub.log.behind(watch.ref, position):
+                yield event
+                position = event.event_id
+            continue
+        for event in missed:
+            yield event
+            position = event.event_id
+        if missed:
+            continue
+        if ended:
+            return
+        await watch.changed(version)
+
+
+async def progresses(
+    hub: Hub, ref: ExecutionRef, after: Cursor | None, row: Execution | None, max_rate: float | None
+) -> AsyncIterator[ProgressStep]:
+    """Progress now, then whenever it changes.
+
+    Behind a cursor, every durable change since is given in order (activities, phases, published progress); what
+    only describe tells is given when it differs from what the cursor's step said. `max_rate` is in steps per
+    second: steps that would come faster are left out, never the last one.
+    """
+    run: ExecutionRef | None = ref
+    while run is not None:
+        async with hub.watch(run, row=row, pending=True) as watch:
+            await watch.caught_up()
+            async for step in _progresses(watch, after, max_rate):
+                yield step
+            run = await _next(hub, watch)
+        after, row = None, None
+
+
+async def _progresses(watch: Watch, after: Cursor | None, max_rate: float | None) -> AsyncIterator[ProgressStep]:
+    clock = asyncio.get_running_loop().time
+    position, digest = (after.event_id, after.digest) if after else (None, "")
+    pace = 1 / max_rate if max_rate else 0.0
+    while True:
+        version, ended = watch.version, watch.ended
+        view = watch.run.view()
+        sent_at = clock()
+        if position is not None and not pace:
+            for point in _earlier(view.projection.points, position):
+                yield _replayed(watch.ref, view, point)
+        step = _now(watch.ref, view)
+        if step.cursor.digest != digest or position is None or _has_moved(view, position):
+            yield step
+        position, digest = step.cursor.event_id, step.cursor.digest
+        if ended:
+            return
+        if (rest := pace - (clock() - sent_at)) > 0:
+            await asyncio.sleep(rest)
+        await watch.changed(version)
+
+
+def _earlier(points: tuple[ProgressPoint, ...], position: int) -> list[ProgressPoint]:
+    """The changes behind `position` that a later one has followed: the last is told as it is now."""
+    missed: list[ProgressPoint] = []
+    for point in reversed(points):
+        if point.event_id <= position:
+            break
+        missed.append(point)
+    return missed[:0:-1]
+
+
+def _has_moved(view: RunView, position: int) -> bool:
+    points = view.projection.points
+    return bool(points) and points[-1].event_id > position
+
+
+def _replayed(ref: ExecutionRef, view: RunView, point: ProgressPoint) -> ProgressStep:
+    return ProgressStep(cursor_at(ref, point.event_id), view, progress_at(point), point.status)
+
+
+def _now(ref: ExecutionRef, view: RunView) -> ProgressStep:
+    said = progress(view.projection, view.pending_activities, datetime.now(UTC))
+    cursor = replace(cursor_at(ref, view.projection.last_event_id), digest=digest_of(said, view.projection.status))
+    return ProgressStep(cursor, view, said, view.projection.status)
+
+
+def digest_of(said: Progress, status: WorkflowStatus) -> str:
+    """A mark of what a client sees of progress, without what moves with the clock alone."""
+    steady = replace(said, updated_at=datetime.min, eta_seconds=None, estimated_close_time=None)
+    return hashlib.blake2b(msgspec.json.encode((steady, status)), digest_size=6).hexdigest()
+
+
+def cursor_at(ref: ExecutionRef, event_id: int) -> Cursor:
+    return Cursor(ref.namespace, ref.workflow_id, ref.run_id, event_id)
+
+
+async def _next(hub: Hub, watch: Watch) -> ExecutionRef | None:
+    """The run that continues a closed one. A reset leaves its mark only in describe."""
+    projection = watch.run.projection
+    if projection.next_run_id is not None:
+        return replace(watch.ref, run_id=projection.next_run_id)
+    return await hub.reset_of(watch.ref) if projection.status is WorkflowStatus.TERMINATED else None

@@ -1,0 +1,199 @@
+"""Keeping one run folded while somebody looks at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from app import metrics
+from app.errors import BadUserInput, NotFound, RateLimited, TidelineError
+from app.hub.log import RunLog
+from app.hub.run import Run
+from app.log import logger
+from app.model import Description, Execution, ExecutionRef
+from app.temporal import reads
+from app.temporal.connection import Temporal
+
+log = logger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_FIRST_PACE, _SLOWEST_PACE = 0.25, 2.0
+_DESCRIBES_PER_SECOND = 100
+"""What all watches of a process may ask together, so that many watches ask more slowly, not more."""
+
+
+class Watch:
+    """One long poll of a run's history, and describe at an adaptive pace while something is pending.
+
+    `version` grows with everything that subscribers could want to see; `changed` waits for that. `ended` is set
+    once the run has closed and its last event is folded; `error` says why a watch cannot go on.
+    """
+
+    def __init__(
+        self,
+        ref: ExecutionRef,
+        temporal: Temporal,
+        log_: RunLog,
+        *,
+        row: Execution | None,
+        count: Callable[[], int],
+        on_closed: Callable[[ExecutionRef], Awaitable[None]],
+    ) -> None:
+        self.run = Run(ref)
+        self._row = row
+        self.version = 0
+        self.ended = False
+        self.error: TidelineError | None = None
+        self.subscribers = 0
+        self.pending_wanted = 0
+        self._temporal = temporal
+        self._log = log_
+        self._count = count
+        self._on_closed = on_closed
+        self._condition = asyncio.Event()
+        self._stir = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def ref(self) -> ExecutionRef:
+        return self.run.ref
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._supervised(work), name=f"watch {self.ref.workflow_id}")
+            for work in (self._follow, self._ask)
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def want_pending(self) -> None:
+        """Somebody now looks at what only describe tells."""
+        self.pending_wanted += 1
+        self._stir.set()
+
+    async def changed(self, version: int, timeout: float | None = None) -> bool:
+        """Wait until there is more than at `version`; False when `timeout` seconds passed first."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self.version == version and self.error is None:
+                    await self._condition.wait()
+        except TimeoutError:
+            return False
+        if self.error is not None:
+            raise self.error
+        return True
+
+    async def caught_up(self) -> None:
+        """Wait until what existed when the watch began has been folded."""
+        while not (self.run.is_caught_up or self.ended):
+            await self.changed(self.version)
+
+    def _announce(self) -> None:
+        self.version += 1
+        self._condition.set()
+        self._condition = asyncio.Event()
+
+    async def _supervised(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except TidelineError as error:
+            self._fail(error)
+        except Exception:
+            log.exception("a watch failed", workflow_id=self.ref.workflow_id, run_id=self.ref.run_id)
+            self._fail(TidelineError("Following this workflow failed inside the gateway."))
+
+    def _fail(self, error: TidelineError) -> None:
+        self.error = error
+        self._announce()
+
+    async def _follow(self) -> None:
+        """Fold the history as it comes, through outages, until the run has closed."""
+        pause, token = _FIRST_PAUSE, b""
+        while True:
+            try:
+                if self.run.description is None:
+                    await self._describe()
+                page = await reads.history_page(self._temporal, self.ref, token, wait=True)
+                metrics.HISTORY_POLLS.labels("ok").inc()
+            except NotFound:
+                await self._read_archive()
+                return
+            except BadUserInput:
+                token = b""  # A token that the server no longer takes; what is read again is not folded again.
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except TidelineError as error:
+                metrics.HISTORY_POLLS.labels(error.code.lower()).inc()
+                if isinstance(error, RateLimited):
+                    pause = _LONGEST_PAUSE
+                log.warning("following a run is interrupted", workflow_id=self.ref.workflow_id, reason=error.message)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                pause, token = _FIRST_PAUSE, page.token
+                if self.run.apply(page.events):
+                    self._stir.set()
+                    self._announce()
+                if not token:
+                    await self._end()
+                    return
+
+    async def _read_archive(self) -> None:
+        """Temporal has forgotten the run: what the archive and the index kept of it is all there is."""
+        if self.run.description is None and self._row is not None:
+            self.run.description = Description(execution=self._row)
+        async for event in self._log.behind(self.ref, self.run.last_event_id):
+            self.run.apply((event,))
+        await self._end()
+
+    async def _end(self) -> None:
+        await self._on_closed(self.ref)
+        self.ended = True
+        self._announce()
+
+    async def _ask(self) -> None:
+        """Describe while an activity is open and somebody wants to see it; soon after news, then ever slower."""
+        pace = _FIRST_PACE
+        while True:
+            if not self._is_pending():
+                await self._stir.wait()
+            if self._stir.is_set():
+                self._stir.clear()
+                pace = _FIRST_PACE
+            await asyncio.sleep(max(pace, self._count() / _DESCRIBES_PER_SECOND))
+            if not self._is_pending():
+                continue
+            try:
+                news = await self._describe()
+            except NotFound:
+                return
+            except TidelineError:
+                news = False  # The history poll speaks of the outage; this one only slows down.
+            pace = _FIRST_PACE if news else min(pace * 1.5, _SLOWEST_PACE)
+
+    def _is_pending(self) -> bool:
+        projection = self.run.projection
+        return (
+            self.pending_wanted > 0
+            and not projection.status.is_closed
+            and any(not activity.status.is_closed for activity in projection.activities)
+        )
+
+    async def _describe(self) -> bool:
+        """Ask what history does not tell; True where it is something new."""
+        before = self.run.description
+        ref = self.ref
+        now = await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)
+        self.run.description = now
+        news = before is None or (before.pending_activities, before.pending_workflow_task) != (
+            now.pending_activities,
+            now.pending_workflow_task,
+        )
+        if news:
+            self._announce()
+        return news

@@ -1,0 +1,42 @@
+"""Rates and budgets, as decisions: the clock is passed in."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """At most `capacity` at once, and `rate` a second in the long run. Starts full.
+
+    `now` is any clock's seconds, as long as it is always the same clock's and never goes back.
+    """
+
+    def __init__(self, rate: float, capacity: float) -> None:
+        if rate <= 0 or capacity < 1:
+            raise ValueError(
+                f"a bucket needs a rate above 0 and a capacity from 1, not {rate} and {capacity}"
+            )
+        self._rate = rate
+        self._capacity = capacity
+        self._tokens = capacity
+        self._filled_at: float | None = None
+
+    def take(self, now: float, tokens: float = 1.0) -> float:
+        """Take the tokens and return 0, or take none and return the seconds until they could be taken.
+
+        Raises ValueError for more tokens than the bucket ever holds.
+        """
+        if tokens > self._capacity:
+            raise ValueError(f"{tokens} tokens never fit a bucket of {self._capacity}")
+        if self._filled_at is not None:
+            self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        # A wait of exactly the returned time must suffice, in spite of floating point.
+        if self._tokens >= tokens - 1e-9:
+            self._tokens -= tokens
+            return 0.0
+        return (tokens - self._tokens) / self._rate
+
+    def is_full(self, now: float) -> bool:
+        """Whether nothing has been taken lately: such a bucket can be forgotten."""
+        if self._filled_at is None:
+            return True
+        return self._tokens + (now - self._filled_at) * self._rate >= self._capacity

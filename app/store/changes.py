@@ -1,0 +1,84 @@
+"""The log of the lists: which runs changed, in an order in which no reader can miss one.
+
+Transactions commit in another order than they take numbers. A reader that went by number alone would pass
+over an entry that commits late. So entries are ordered by transaction, then number, and read only up to the
+oldest transaction that may still write: what lies before it is complete for ever. The price is that a long
+transaction that writes, anywhere in the Postgres cluster, holds the log back until it ends.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.model import Change, ChangeCursor, ChangeKind
+from app.store.database import Database, Row
+from app.store.executions import ref_of
+
+_AFTER = """
+select xid::text::bigint as xid, position, kind, namespace, workflow_id, run_id, tenant, environment, at
+from changes
+where (xid, position) > ($1::text::xid8, $2) and xid < pg_snapshot_xmin(pg_current_snapshot())
+order by xid, position
+limit $3
+"""
+
+_CUT = """
+with cut as (
+    delete from changes where at < now() - $1::interval and xid < pg_snapshot_xmin(pg_current_snapshot())
+    returning xid, position
+), newest as (
+    select xid, position from cut order by xid desc, position desc limit 1
+), kept as (
+    insert into changes_cut as held (xid, position) select xid, position from newest
+    on conflict (only_row) do update set xid = excluded.xid, position = excluded.position
+    where (excluded.xid, excluded.position) > (held.xid, held.position)
+)
+select count(*) from cut
+"""
+
+
+class Changes:
+    """Every method raises as `Database` does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def latest_position(self) -> ChangeCursor:
+        """A cursor behind everything that has certainly been committed before now: read the lists after
+        taking it, then follow the log from it. It may bring entries that the lists already show, never skip
+        one."""
+        xid: int = await self._database.fetchval(
+            "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        )
+        return ChangeCursor(xid=xid, position=0)
+
+    async def after(self, cursor: ChangeCursor, limit: int = 500) -> list[Change]:
+        """The next entries behind the cursor, at most `limit`."""
+        rows = await self._database.fetch(_AFTER, str(cursor.xid), cursor.position, limit)
+        return [_change_of(row) for row in rows]
+
+    async def is_cut(self, cursor: ChangeCursor) -> bool:
+        """Whether entries behind the cursor are no longer in the log."""
+        cut: bool = await self._database.fetchval(
+            "select exists (select from changes_cut where (xid, position) > ($1::text::xid8, $2))",
+            str(cursor.xid),
+            cursor.position,
+        )
+        return cut
+
+    async def cut(self, older_than: timedelta) -> int:
+        """Drop old entries; returns how many."""
+        count: int = await self._database.fetchval(_CUT, older_than)
+        return count
+
+
+def _change_of(row: Row) -> Change:
+    return Change(
+        position=row["position"],
+        kind=ChangeKind(row["kind"]),
+        ref=ref_of(row),
+        time=row["at"],
+        xid=row["xid"],
+        tenant=row["tenant"],
+        environment=row["environment"],
+    )

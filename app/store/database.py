@@ -1,0 +1,174 @@
+"""The pool of connections: deadlines on everything, and errors that say what to do.
+
+`databases` keeps the pool; statements run on the driver's connection, whose transactions never lose a
+connection to a failed commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import databases
+import orjson
+
+from app.errors import DatabaseUnavailable
+from app.store.failures import checked_url, translated, unavailable
+
+Row = asyncpg.Record
+Connection = Any
+"""The driver's connection, whose methods have no types."""
+
+
+class Database:
+    """A pool that is filled on demand: it starts while Postgres is down and heals when Postgres is back.
+
+    Every method raises DatabaseUnavailable where Postgres, or a free connection, cannot be had within
+    `acquire_timeout` seconds, and DeadlineExceeded for a statement that takes longer than `statement_timeout`
+    seconds. `statements` counts the round trips.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        acquire_timeout: float = 3.0,
+        statement_timeout: float = 10.0,
+        application_name: str = "tideline",
+    ) -> None:
+        """Raises ConfigurationError for a URL that is not one of Postgres's."""
+        self.statements = 0
+        self._acquire_timeout = acquire_timeout
+        # The driver reads the whole URL itself, since `databases` does not know all of what it may say.
+        parts: dict[str, Any] = dict.fromkeys(("host", "port", "user", "password", "database"))
+        self._databases = databases.Database(
+            "postgresql://",
+            dsn=checked_url(url),
+            **parts,
+            min_size=0,
+            max_size=pool_size,
+            timeout=acquire_timeout,
+            command_timeout=statement_timeout + 2,
+            max_inactive_connection_lifetime=60.0,
+            init=prepare,
+            reset=_keep,
+            server_settings={
+                "application_name": application_name,
+                "statement_timeout": str(int(statement_timeout * 1000)),
+                "idle_in_transaction_session_timeout": "60000",
+            },
+        )
+
+    async def connect(self) -> None:
+        """Make the pool. Connects to nothing yet, so that it cannot fail because Postgres is down."""
+        await self._databases.connect()
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await self._databases.disconnect()
+        except TimeoutError:
+            raise DatabaseUnavailable("The connections to Postgres did not close in 5 s.") from None
+
+    async def check(self) -> None:
+        """One cheap question for the health check."""
+        await self.fetchval("select 1")
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection for a while. Inside one task, nested uses share it."""
+        held = self._databases.connection()
+        try:
+            async with asyncio.timeout(self._acquire_timeout):
+                await held.__aenter__()
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                f"No connection to Postgres was free or could be made in {self._acquire_timeout:g} s."
+            ) from None
+        except AssertionError:
+            raise DatabaseUnavailable("The connections to Postgres are closed.") from None
+        except ValueError as error:
+            raise unavailable(error) from error
+        try:
+            yield held.raw_connection
+        finally:
+            # A release cancelled half way would leave this task with a connection it cannot use again.
+            await asyncio.shield(held.__aexit__())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction: committed at the end, rolled back by any error."""
+        with translated():
+            async with self.connection() as connection, connection.transaction():
+                self.statements += 2
+                yield connection
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                rows: list[Row] = await connection.fetch(sql, *arguments)
+                return rows
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                row: Row | None = await connection.fetchrow(sql, *arguments)
+                return row
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                return await connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        """The statement's tag, such as `DELETE 1`."""
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                tag: str = await connection.execute(sql, *arguments)
+                return tag
+
+
+async def prepare(connection: Connection) -> None:
+    """Make jsonb values Python values on this connection."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + to_json(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        format="binary",
+    )
+
+
+async def _keep(_: Connection) -> None:
+    """Nothing is set on a pooled connection, so there is nothing to reset: a round trip saved at each
+    release."""
+
+
+def to_json(value: Any) -> bytes:
+    """JSON as Postgres takes it: without U+0000, which text there cannot hold."""
+    data = orjson.dumps(value, default=_plain)
+    return orjson.dumps(_without_nul(orjson.loads(data))) if b"\\u0000" in data else data
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_without_nul(each) for each in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,226 @@
+"""The index: one row a run, as its sources last told it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from app.log import logger
+from app.model import ChangeKind, Execution, ExecutionRef, Page, WorkflowStatus
+from app.store.database import Database, Row
+from app.store.listing import Filter, Listing, conditions_of, window_of
+
+log = logger(__name__)
+
+OPEN = "('RUNNING', 'PAUSED')"
+COLUMNS = tuple(each.name for each in fields(Execution))
+"""The table's columns are named and ordered as the fields of Execution."""
+_KEY = ("namespace", "workflow_id", "run_id")
+_STATUS = COLUMNS.index("status")
+
+# Visibility, describe and history each know some fields that the others do not.
+_KEPT_WHERE_UNKNOWN = {
+    "first_run_id", "previous_run_id", "next_run_id", "parent_workflow_id", "parent_run_id",
+    "root_workflow_id", "root_run_id", "created_by", "summary", "details", "failure_type", "failure_message",
+}  # fmt: skip
+_TIMES = {"start_time", "execution_time", "close_time"}
+
+
+def _merged(column: str) -> str:
+    if column in {"history_length", "history_size_bytes"}:
+        return f"greatest(held.{column}, excluded.{column})"
+    if column == "task_queue":
+        return "coalesce(nullif(excluded.task_queue, ''), held.task_queue)"
+    if column in _KEPT_WHERE_UNKNOWN:
+        return f"coalesce(excluded.{column}, held.{column})"
+    if column in _TIMES:
+        # The sources round nanoseconds differently; a place in the list must not depend on who wrote last.
+        return (
+            f"case when abs(extract(epoch from excluded.{column} - held.{column})) < 0.002 then held.{column}"
+            f" else coalesce(excluded.{column}, held.{column}) end"
+        )
+    return f"excluded.{column}"
+
+
+_MERGED = {column: _merged(column) for column in COLUMNS if column not in _KEY}
+
+_RECORD = f"""
+with written as (
+    insert into executions as held ({", ".join(COLUMNS)})
+    select {", ".join(COLUMNS)} from jsonb_populate_recordset(null::executions, $1)
+    on conflict (namespace, workflow_id, run_id) do update set
+        {", ".join(f"{column} = {merged}" for column, merged in _MERGED.items())},
+        last_change = case
+            when held.status in {OPEN} and excluded.status not in {OPEN} then 'CLOSED' else 'UPDATED' end
+    where (held.status in {OPEN} or excluded.status not in {OPEN})
+        and ({", ".join(f"held.{column}" for column in _MERGED)})
+        is distinct from ({", ".join(_MERGED.values())})
+    returning namespace, workflow_id, run_id, tenant, environment, last_change
+)
+insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
+select tenant, environment, namespace, workflow_id, run_id, last_change from written
+returning namespace, workflow_id, run_id, kind
+"""
+
+_SELECT = f"select {', '.join(f'e.{column}' for column in COLUMNS)} from executions e"
+
+_DELETE = """
+with gone as (
+    delete from executions where namespace = $1 and workflow_id = $2 and run_id = $3
+    returning namespace, workflow_id, run_id, tenant, environment
+), forgotten as (
+    delete from archive where namespace = $1 and workflow_id = $2 and run_id = $3
+)
+insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
+select tenant, environment, namespace, workflow_id, run_id, 'DELETED' from gone
+returning kind
+"""
+
+
+class Executions:
+    """Reading and writing the index. Every method raises as `Database` does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, executions: Sequence[Execution]) -> list[tuple[ExecutionRef, ChangeKind]]:
+        """Write what one source says now, in one statement, and tell what changed.
+
+        A row that says nothing new is left alone. A closed run never opens again. What the source does not
+        know (an unset failure, summary, next run and the like) keeps the value it had. Each change is in the
+        change log when this returns.
+        """
+        rows = _one_each(executions)
+        if not rows:
+            return []
+        try:
+            changed = await self._database.fetch(_RECORD, rows)
+        except asyncpg.ProgramLimitExceededError as error:
+            return await self._record_singly(rows, error)
+        return [(ref_of(row), ChangeKind(row["kind"])) for row in changed]
+
+    async def _record_singly(
+        self, rows: Sequence[Execution], error: Exception
+    ) -> list[tuple[ExecutionRef, ChangeKind]]:
+        """One run whose names are too long for an index must not keep the others out."""
+        if len(rows) == 1:
+            log.error("run cannot be indexed", workflow_id=rows[0].workflow_id[:200], reason=str(error))
+            return []
+        return [change for row in rows for change in await self.record([row])]
+
+    async def get(self, ref: ExecutionRef) -> Execution | None:
+        return (await self.many([ref])).get(ref)
+
+    async def many(self, refs: Sequence[ExecutionRef]) -> dict[ExecutionRef, Execution]:
+        """Those of the runs that are indexed, in one statement."""
+        if not refs:
+            return {}
+        rows = await self._database.fetch(
+            f"{_SELECT} join unnest($1::text[], $2::text[], $3::text[])"
+            " as wanted (namespace, workflow_id, run_id) using (namespace, workflow_id, run_id)",
+            *columns_of(refs),
+        )
+        found = [execution_of(row) for row in rows]
+        return {each.ref: each for each in found}
+
+    async def latest(self, namespace: str, workflow_id: str) -> Execution | None:
+        """The run of this workflow id that started last."""
+        row = await self._database.fetchrow(
+            f"{_SELECT} where namespace = $1 and workflow_id = $2"
+            " order by start_time desc, run_id desc limit 1",
+            namespace,
+            workflow_id,
+        )
+        return None if row is None else execution_of(row)
+
+    async def page(self, listing: Listing) -> Page[Execution]:
+        """A window of a list, newest first, in one statement.
+
+        `has_next` and `has_previous` tell whether the filter has runs behind and ahead of the window; on the
+        side of a given position, the run at that position is taken for one.
+        """
+        window, arguments = window_of(listing)
+        rows = await self._database.fetch(f"{_SELECT} {window}", *arguments)
+        more = len(rows) > listing.limit
+        items = [execution_of(row) for row in rows[: listing.limit]]
+        if listing.from_end:
+            items.reverse()
+        return Page(
+            items=tuple(items),
+            has_next=listing.before is not None if listing.from_end else more,
+            has_previous=more if listing.from_end else listing.after is not None,
+        )
+
+    async def count(self, filter_: Filter) -> int:
+        conditions = conditions_of(filter_)
+        total: int = await self._database.fetchval(
+            f"select count(*) from executions {conditions.where}", *conditions.arguments
+        )
+        return total
+
+    async def open_runs(
+        self, namespace: str, *, started_before: datetime, besides: Iterable[str] = (), limit: int = 1000
+    ) -> list[ExecutionRef]:
+        """Runs that the index holds for open, without the run ids in `besides`; oldest first."""
+        rows = await self._database.fetch(
+            f"select namespace, workflow_id, run_id from executions where namespace = $1 and status in {OPEN}"
+            " and start_time < $2 and run_id not in (select unnest($3::text[])) order by start_time limit $4",
+            namespace,
+            started_before,
+            list(besides),
+            limit,
+        )
+        return [ref_of(row) for row in rows]
+
+    async def unarchived(
+        self, namespaces: Sequence[str], limit: int, besides: Iterable[str] = ()
+    ) -> list[ExecutionRef]:
+        """Closed runs whose history is not archived yet, without the run ids in `besides`; last closed
+        first."""
+        rows = await self._database.fetch(
+            f"select namespace, workflow_id, run_id from executions where archived_at is null"
+            f" and status not in {OPEN} and namespace = any($1) and run_id <> all($2)"
+            " order by close_time desc limit $3",
+            list(namespaces),
+            list(besides),
+            limit,
+        )
+        return [ref_of(row) for row in rows]
+
+    async def delete(self, ref: ExecutionRef) -> bool:
+        """Forget a run and its archive; False where it was not indexed."""
+        return await self._database.fetchval(_DELETE, *key_of(ref)) is not None
+
+
+def _one_each(executions: Sequence[Execution]) -> list[Execution]:
+    """One row a run, the closed or else the later one, in the order of their keys, so that two writers of the
+    same runs never wait for each other in a circle."""
+    rows: dict[tuple[str, str, str], Execution] = {}
+    for each in executions:
+        held = rows.get(key_of(each.ref))
+        if held is None or each.status.is_closed or not held.status.is_closed:
+            rows[key_of(each.ref)] = each
+    return [rows[key] for key in sorted(rows)]
+
+
+def key_of(ref: ExecutionRef) -> tuple[str, str, str]:
+    return ref.namespace, ref.workflow_id, ref.run_id
+
+
+def columns_of(refs: Sequence[ExecutionRef]) -> tuple[list[str], list[str], list[str]]:
+    """The three parts of the keys, each as one array."""
+    return [ref.namespace for ref in refs], [ref.workflow_id for ref in refs], [ref.run_id for ref in refs]
+
+
+def ref_of(row: Row) -> ExecutionRef:
+    return ExecutionRef(row["namespace"], row["workflow_id"], row["run_id"])
+
+
+def execution_of(row: Row) -> Execution:
+    values: list[Any] = list(row.values())
+    values[_STATUS] = WorkflowStatus(values[_STATUS])
+    return Execution(*values)

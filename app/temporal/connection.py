@@ -1,0 +1,212 @@
+"""One connection to Temporal for the process, and one seam where its errors become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.message import Message
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.envconfig import ClientConnectConfig
+from temporalio.service import (
+    ConnectConfig,
+    GrpcCompression,
+    RetryConfig,
+    RPCError,
+    RPCStatusCode,
+    ServiceClient,
+)
+
+from app import metrics
+from app.errors import (
+    BadUserInput,
+    ConfigurationError,
+    Conflict,
+    DeadlineExceeded,
+    NotFound,
+    RateLimited,
+    TemporalUnavailable,
+    TidelineError,
+)
+from app.log import logger
+
+DEFAULT_ADDRESS = "localhost:7233"
+DEFAULT_NAMESPACE = "default"
+TENANT_ATTRIBUTES = frozenset({"TenantId", "EnvironmentId"})
+_ASKED_AGAIN_AFTER = 60.0
+_RETRIED_FOR_MS = 1500
+"""How long a call that finds no server is tried again before its caller hears of it."""
+
+log = logger(__name__)
+
+
+class NotSupported(Conflict):
+    """The connected server does not offer this call."""
+
+    code = "NOT_SUPPORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Whose a run is that does not say so itself."""
+
+    tenant: str = "default"
+    environment: str = "default"
+
+
+class Temporal:
+    """The namespaces that we serve, over one lazily made connection that heals by itself."""
+
+    def __init__(
+        self,
+        config: ClientConnectConfig,
+        namespaces: Sequence[str] = (),
+        *,
+        timeout: float = 5.0,
+        tenancy: Tenancy | None = None,
+        identity: str = "tideline",
+    ) -> None:
+        self.address = config.get("target_host", DEFAULT_ADDRESS)
+        self.namespaces = tuple(namespaces) or (config.get("namespace", DEFAULT_NAMESPACE),)
+        self.timeout = timeout
+        self.tenancy = tenancy or Tenancy()
+        self.identity = identity
+        self._config = ConnectConfig(
+            target_host=self.address,
+            api_key=config.get("api_key"),
+            tls=config.get("tls"),
+            rpc_metadata=config.get("rpc_metadata", {}),
+            identity=identity,
+            lazy=True,
+            retry_config=RetryConfig(max_elapsed_time_millis=_RETRIED_FOR_MS),
+            grpc_compression=GrpcCompression.NONE,
+            connect_timeout=timedelta(seconds=timeout),
+        )
+        self._has_tenant_attributes = False
+        self._asked_at = -math.inf
+        self._service: ServiceClient | None = None
+        self._connecting = asyncio.Lock()
+
+    @property
+    def default_namespace(self) -> str:
+        return self.namespaces[0]
+
+    async def service(self) -> ServiceClient:
+        if self._service is None:
+            async with self._connecting:
+                if self._service is None:
+                    self._service = await ServiceClient.connect(self._config)
+        return self._service
+
+    async def call(self, rpc: str, request: Message, *, timeout: float | None = None, retry: bool = True) -> Any:
+        """Send one request of the workflow service.
+
+        `timeout` is in seconds. `retry` is off for long polls, whose caller decides how soon to ask again. Raises
+        TemporalUnavailable, DeadlineExceeded, NotFound, BadUserInput, Conflict, NotSupported or RateLimited.
+        """
+        service = (await self.service()).workflow_service
+        return await self._send(getattr(service, rpc), rpc, request, timeout or self.timeout, retry)
+
+    async def operate(self, rpc: str, request: Message, *, timeout: float | None = None) -> Any:
+        """Send one request of the operator service; raises as `call` does."""
+        service = (await self.service()).operator_service
+        return await self._send(getattr(service, rpc), rpc, request, timeout or self.timeout, True)
+
+    async def _send(self, method: Any, rpc: str, request: Message, timeout: float, retry: bool) -> Any:
+        started = time.perf_counter()
+        outcome = "OK"
+        try:
+            # The second deadline holds where the first cannot: while the connection itself is being made.
+            async with asyncio.timeout(timeout + 1):
+                return await method(request, retry=retry, timeout=timedelta(seconds=timeout))
+        except RPCError as error:
+            outcome = error.status.name
+            raise error_of(error, rpc, self.address) from error
+        except TimeoutError as error:
+            outcome = "TIMEOUT"
+            raise DeadlineExceeded(f"Temporal at {self.address} did not answer {rpc} in {timeout:g} s.") from error
+        except RuntimeError as error:
+            outcome = "UNREACHABLE"
+            raise unreachable(self.address) from error
+        finally:
+            metrics.TEMPORAL_CALLS.labels(rpc, outcome).observe(time.perf_counter() - started)
+
+    async def check(self) -> None:
+        """One cheap question for the health check. Raises as `call` does."""
+        await self.call("describe_namespace", DescribeNamespaceRequest(namespace=self.default_namespace), retry=False)
+
+    async def verify_namespaces(self) -> None:
+        """Raise ConfigurationError for a namespace that does not exist; a server that is away proves nothing."""
+        for namespace in self.namespaces:
+            try:
+                await self.call("describe_namespace", DescribeNamespaceRequest(namespace=namespace))
+            except NotFound:
+                raise ConfigurationError(
+                    f"Temporal at {self.address} has no namespace {namespace!r}. Create it, or name another in"
+                    " TEMPORAL_NAMESPACE or TIDELINE_NAMESPACES."
+                ) from None
+            except TidelineError as error:
+                log.warning("temporal is not there yet", address=self.address, reason=error.message)
+                return
+
+    async def has_tenant_attributes(self) -> bool:
+        """Whether runs can carry TenantId and EnvironmentId as search attributes in every namespace.
+
+        A start that sets an attribute that is not there would be refused. Once they are there they stay; until
+        then it is asked again every minute.
+        """
+        if not self._has_tenant_attributes and time.monotonic() - self._asked_at > _ASKED_AGAIN_AFTER:
+            found = [
+                await self.operate("list_search_attributes", ListSearchAttributesRequest(namespace=namespace))
+                for namespace in self.namespaces
+            ]
+            self._has_tenant_attributes = all(TENANT_ATTRIBUTES <= set(each.custom_attributes) for each in found)
+            self._asked_at = time.monotonic()
+        return self._has_tenant_attributes
+
+    async def close(self) -> None:
+        """Let cancelled calls end: leaving the loop under them can hang the interpreter."""
+        if self._service is not None:
+            self._service = None
+            await asyncio.sleep(0.5)
+
+
+def unreachable(address: str) -> TemporalUnavailable:
+    return TemporalUnavailable(
+        f"Temporal at {address} cannot be reached. Check that it runs and that TEMPORAL_ADDRESS names it."
+    )
+
+
+def error_of(error: RPCError, rpc: str, address: str) -> TidelineError:
+    """Temporal's gRPC status as one of our errors; its sentence is kept where it was made for people."""
+    status, text = error.status, sentence(error.message)
+    if status is RPCStatusCode.NOT_FOUND:
+        return NotFound(text)
+    if status in {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.OUT_OF_RANGE}:
+        return BadUserInput(text)
+    if status in {RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.ABORTED}:
+        return Conflict(text)
+    if status is RPCStatusCode.RESOURCE_EXHAUSTED:
+        return RateLimited(f"Temporal is asked too much at once: {text}")
+    if status is RPCStatusCode.UNIMPLEMENTED:
+        return NotSupported(f"The Temporal server at {address} does not offer {rpc}: {text}")
+    # A passed deadline comes from the SDK as CANCELLED with this text.
+    if status is RPCStatusCode.DEADLINE_EXCEEDED or "Timeout expired" in error.message:
+        return DeadlineExceeded(f"Temporal at {address} did not answer {rpc} in time.")
+    if status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
+        return TemporalUnavailable(f"Temporal at {address} refuses this gateway's credentials: {text}")
+    if status in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED}:
+        return unreachable(address)
+    return TemporalUnavailable(f"Temporal at {address} failed at {rpc}: {text}")
+
+
+def sentence(text: str) -> str:
+    """Temporal's words with a capital and a full stop."""
+    text = text.strip() or "no reason given"
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

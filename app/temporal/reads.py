@@ -1,0 +1,182 @@
+"""What we ask Temporal about runs. Every function raises as `Temporal.call` does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import PendingActivityState as ActivityStateProto
+from temporalio.api.enums.v1 import PendingWorkflowTaskState as TaskStateProto
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
+    GetWorkflowExecutionHistoryReverseRequest,
+    ListWorkflowExecutionsRequest,
+    ListWorkflowExecutionsResponse,
+)
+
+from app.model import (
+    Description,
+    Execution,
+    ExecutionRef,
+    Heartbeat,
+    PendingActivity,
+    PendingActivityState,
+    PendingWorkflowTask,
+)
+from app.protos import failure_of, payloads_of, text_of, time_of
+from app.temporal.connection import Temporal
+from app.temporal.rows import execution_of
+
+if TYPE_CHECKING:
+    from temporalio.api.history.v1 import HistoryEvent
+    from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
+
+LONG_POLL_SECONDS = 30.0
+"""The server answers an idle history poll with an empty page after about 20 s."""
+HISTORY_PAGE = 1000
+
+
+async def list_executions(
+    temporal: Temporal, namespace: str, query: str, page_size: int = 1000, page_token: bytes = b""
+) -> tuple[list[Execution], bytes]:
+    """One page of visibility, and the token of the next page (empty at the end)."""
+    response: ListWorkflowExecutionsResponse = await temporal.call(
+        "list_workflow_executions",
+        ListWorkflowExecutionsRequest(
+            namespace=namespace, query=query, page_size=page_size, next_page_token=page_token
+        ),
+    )
+    rows = [execution_of(namespace, info, temporal.tenancy) for info in response.executions]
+    return rows, response.next_page_token
+
+
+async def describe(temporal: Temporal, namespace: str, workflow_id: str, run_id: str | None = None) -> Description:
+    """What the run is now; without a run id, the latest run. NotFound where Temporal has none (any more)."""
+    response: DescribeWorkflowExecutionResponse = await temporal.call(
+        "describe_workflow_execution",
+        DescribeWorkflowExecutionRequest(
+            namespace=namespace, execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id or "")
+        ),
+    )
+    metadata = response.execution_config.user_metadata
+    execution = replace(
+        execution_of(namespace, response.workflow_execution_info, temporal.tenancy),
+        # Describe leaves the queue out of the info; the configuration has it.
+        task_queue=response.workflow_execution_info.task_queue or response.execution_config.task_queue.name,
+        summary=text_of(metadata.summary),
+        details=text_of(metadata.details),
+    )
+    return Description(
+        execution=execution,
+        pending_activities=tuple(pending_activity(each) for each in response.pending_activities),
+        pending_workflow_task=(
+            pending_task(response.pending_workflow_task) if response.HasField("pending_workflow_task") else None
+        ),
+        pending_children=len(response.pending_children),
+        reset_run_id=response.workflow_extended_info.reset_run_id or None,
+    )
+
+
+def pending_activity(info: PendingActivityInfo) -> PendingActivity:
+    beat = time_of(info.last_heartbeat_time)
+    return PendingActivity(
+        activity_id=info.activity_id,
+        activity_type=info.activity_type.name,
+        state=_activity_state(info.state),
+        attempt=info.attempt,
+        scheduled_time=time_of(info.scheduled_time),
+        last_started_time=time_of(info.last_started_time),
+        next_attempt_time=time_of(info.next_attempt_schedule_time),
+        maximum_attempts=info.maximum_attempts or None,
+        last_failure=failure_of(info.last_failure) if info.HasField("last_failure") else None,
+        last_worker_identity=info.last_worker_identity or None,
+        heartbeat=Heartbeat(beat, payloads_of(info.heartbeat_details)) if beat else None,
+        paused=info.paused,
+    )
+
+
+def _activity_state(number: int) -> PendingActivityState:
+    try:
+        return PendingActivityState(
+            ActivityStateProto.Name(number).removeprefix("PENDING_ACTIVITY_STATE_")  # type: ignore[arg-type]
+        )
+    except ValueError:
+        return PendingActivityState.SCHEDULED
+
+
+def pending_task(info: PendingWorkflowTaskInfo) -> PendingWorkflowTask:
+    return PendingWorkflowTask(
+        state=TaskStateProto.Name(info.state).removeprefix("PENDING_WORKFLOW_TASK_STATE_"),
+        scheduled_time=time_of(info.scheduled_time),
+        started_time=time_of(info.started_time),
+        attempt=info.attempt,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some events of a run in order, and the token that asks for what comes behind them.
+
+    Without a token the history has ended: the run is closed and every event was given. Pages may be empty.
+    """
+
+    events: tuple[HistoryEvent, ...]
+    token: bytes
+
+
+async def history_page(temporal: Temporal, ref: ExecutionRef, token: bytes = b"", *, wait: bool = False) -> HistoryPage:
+    """The next events of a run. With `wait`, a request at the end of an open run lasts until something happens
+    or about 20 s have passed; the token of an open run then never ends."""
+    response: GetWorkflowExecutionHistoryResponse = await temporal.call(
+        "get_workflow_execution_history",
+        GetWorkflowExecutionHistoryRequest(
+            namespace=ref.namespace,
+            execution=WorkflowExecution(workflow_id=ref.workflow_id, run_id=ref.run_id),
+            maximum_page_size=HISTORY_PAGE,
+            next_page_token=token,
+            wait_new_event=wait,
+            skip_archival=True,
+        ),
+        timeout=LONG_POLL_SECONDS if wait else None,
+        retry=not wait,
+    )
+    return HistoryPage(tuple(response.history.events), response.next_page_token)
+
+
+async def history(temporal: Temporal, ref: ExecutionRef) -> AsyncIterator[HistoryEvent]:
+    """Every event that the run has now, oldest first."""
+    token = b""
+    while True:
+        page = await history_page(temporal, ref, token)
+        for event in page.events:
+            yield event
+        if not (token := page.token):
+            return
+
+
+async def history_behind(temporal: Temporal, ref: ExecutionRef, event_id: int) -> list[HistoryEvent]:
+    """The events behind `event_id`, oldest first, read from the end: its cost is that of what was missed."""
+    newest_first: list[HistoryEvent] = []
+    token, size = b"", 64
+    while True:
+        response = await temporal.call(
+            "get_workflow_execution_history_reverse",
+            GetWorkflowExecutionHistoryReverseRequest(
+                namespace=ref.namespace,
+                execution=WorkflowExecution(workflow_id=ref.workflow_id, run_id=ref.run_id),
+                maximum_page_size=size,
+                next_page_token=token,
+            ),
+        )
+        for event in response.history.events:
+            if event.event_id <= event_id:
+                return newest_first[::-1]
+            newest_first.append(event)
+        token, size = response.next_page_token, HISTORY_PAGE
+        if not token:
+            return newest_first[::-1]

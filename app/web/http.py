@@ -1,0 +1,104 @@
+"""GraphQL over HTTP: one operation in, one JSON object out, or an event stream where the client accepts one.
+
+Statuses follow the draft "GraphQL over HTTP". What is wrong with the HTTP request itself (media type, size,
+JSON, types of the parameters) is 4xx for everybody. What is wrong with the GraphQL request (syntax,
+validation) is 400 as `application/graphql-response+json` and 200 as `application/json`, the older convention,
+which is also the answer to clients that do not say. Errors of execution are 200: `data` is there.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app import log
+from app.api.engine import Answer, Operation
+from app.errors import TidelineError
+from app.gateway import Caller
+from app.web import failure, page
+from app.web.failure import HttpError
+from app.web.parts import Parts
+from app.web.request import (
+    EVENT_STREAM,
+    HTML,
+    PLAIN_JSON,
+    RESPONSE_JSON,
+    best_type,
+    is_json,
+    operation_from_json,
+    operation_from_parameters,
+)
+from app.web.sse import EventStream
+
+_ALLOWED = {"Allow": "GET, POST"}
+
+
+class GraphQLOverHttp:
+    """The ASGI application of `/graphql` for HTTP."""
+
+    def __init__(self, parts: Parts, max_body: int, heartbeat: float) -> None:
+        self._parts = parts
+        self._max_body = max_body
+        self._heartbeat = heartbeat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._respond(request)
+        except HttpError as error:
+            response = error.response
+        except TidelineError as error:
+            response = failure.of_error(error)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response | EventStream:
+        accept = request.headers.get("accept")
+        is_get = request.method == "GET"
+        offers = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM)
+        if is_get and "query" not in request.query_params and best_type(accept, (HTML, *offers)) == HTML:
+            return page.response()
+        operation = await self._operation(request)
+        caller = await self._caller(request)
+        media = best_type(accept, offers)
+        if media == EVENT_STREAM:
+            return EventStream(self._parts.engine.stream(operation, caller, read_only=is_get), self._heartbeat)
+        answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
+        return _response(answer, media, is_get=is_get)
+
+    async def _operation(self, request: Request) -> Operation:
+        if request.method == "GET":
+            return operation_from_parameters(request.query_params)
+        if request.method != "POST":
+            raise HttpError(405, f"{request.method} is not served here: use POST, or GET for queries.", _ALLOWED)
+        content_type = request.headers.get("content-type")
+        if not is_json(content_type):
+            raise HttpError(415, f"The body must be {PLAIN_JSON} in UTF-8, not {content_type or 'of no type'}.")
+        return operation_from_json(await self._body(request))
+
+    async def _body(self, request: Request) -> bytes:
+        too_large = f"The body is larger than {self._max_body} bytes (TIDELINE_MAX_BODY)."
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._max_body:
+            raise HttpError(413, too_large)
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._max_body:
+                raise HttpError(413, too_large)
+        return bytes(body)
+
+    async def _caller(self, request: Request) -> Caller:
+        identity = await self._parts.gatekeeper.identify(request.headers.get("authorization"), request.headers)
+        return Caller(identity, log.request_id.get() or "", request.client.host if request.client else None)
+
+
+def _response(answer: Answer, media: str, *, is_get: bool) -> Response:
+    headers = {"Content-Type": f"{media}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept"}
+    status = 200
+    if answer.errors is not None:
+        if is_get and answer.kind == "mutation":
+            status, headers["Allow"] = 405, "POST"
+        elif media == RESPONSE_JSON:
+            status = 400
+    return Response(answer.body, status, headers)

@@ -1,0 +1,122 @@
+"""What every request passes through: an id, a log line, a metric, headers, an answer to the unexpected."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Collection, Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import log, metrics
+from app.web import failure
+from app.web.messages import Close
+from app.web.sending import ClientGoneError
+
+REQUEST_ID = "X-Request-Id"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{1,128}")
+
+_SECURITY: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+_logger = log.logger(__name__)
+
+
+class Requests:
+    """Middleware for HTTP requests and WebSocket handshakes alike.
+
+    `quiet` are the paths that probes ask again and again, logged at debug level only. `paths` are those
+    that metrics name; any other, which a stranger may have made up, is counted as `other`.
+    """
+
+    def __init__(self, app: ASGIApp, paths: Collection[str], quiet: Collection[str]) -> None:
+        self._app = app
+        self._paths = frozenset(paths)
+        self._quiet = frozenset(quiet)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        log.request_id.set(request_id)
+        exchange = _Exchange(scope, receive, send, request_id)
+        await exchange.run(self._app)
+        self._record(scope, exchange)
+
+    def _record(self, scope: Scope, exchange: _Exchange) -> None:
+        path = scope["path"]
+        seconds = time.perf_counter() - exchange.started_at
+        say = _logger.debug if path in self._quiet else _logger.info
+        method = scope.get("method", "WEBSOCKET")
+        say(
+            "request",
+            method=method,
+            path=path,
+            status=exchange.status,
+            duration_ms=round(seconds * 1000, 2),
+            client=(scope.get("client") or [None])[0],
+        )
+        if scope["type"] == "http" and not exchange.is_stream:
+            known = path if path in self._paths else "other"
+            metrics.HTTP_REQUESTS.labels(_method(method), known, str(exchange.status)).observe(seconds)
+
+
+class _Exchange:
+    """One request and its response. `status` is 499 where the client left first, 101 for a WebSocket."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self.started_at = time.perf_counter()
+        self.status = 499
+        self.is_stream = False
+
+    async def run(self, app: ASGIApp) -> None:
+        try:
+            await app(self._scope, self._receive, self._forward)
+        except ClientGoneError:
+            pass  # logged where it was found
+        except Exception:
+            _logger.exception("request failed", path=self._scope["path"])
+            await self._apologise()
+
+    async def _forward(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in {"http.response.start", "websocket.http.response.start", "websocket.accept"}:
+            self.status = message.get("status", 101)
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            headers[REQUEST_ID] = self._request_id
+            if kind != "websocket.accept":
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+            self.is_stream = headers.get("content-type", "").startswith("text/event-stream")
+            message = {**message, "headers": headers.raw}
+        await self._send(message)
+
+    async def _apologise(self) -> None:
+        if self.status == 101:
+            reason = "Something went wrong inside Tideline."
+            await self._send({"type": "websocket.close", "code": Close.INTERNAL_ERROR, "reason": reason})
+        elif self.status == 499:
+            await failure.unexpected()(self._scope, self._receive, self._forward)
+        else:
+            raise RuntimeError("the response had already begun: the server cuts the connection")
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id where it is sane, so that logs of several services meet; else a new one."""
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _method(method: str) -> str:
+    return method if method in {"GET", "POST", "HEAD", "OPTIONS"} else "other"

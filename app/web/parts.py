@@ -1,0 +1,109 @@
+"""The parts that the rim stands on, and their joining when a process starts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from app.access import Gatekeeper
+from app.api.engine import Engine
+from app.bus import Bus
+from app.errors import ConfigurationError, DatabaseUnavailable
+from app.gateway import Acting, Gateway, Reading, Watching
+from app.gateway.health import Health
+from app.hub import Hub
+from app.indexer.hints import RUNS, hint_of
+from app.indexer.writer import CHANGES
+from app.log import logger
+from app.model import ExecutionRef
+from app.registry import Registry
+from app.settings import Settings, temporal_connection
+from app.store.archive import Archive
+from app.store.audit import Audit
+from app.store.database import Database
+from app.store.executions import Executions
+from app.store.migrations import SchemaState, current
+from app.temporal.connection import Temporal, Tenancy
+from app.web.checks import checks
+
+log = logger(__name__)
+
+
+async def _nothing() -> None:
+    """Nothing to let go of."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the sockets need. `close` lets everything go at the end."""
+
+    engine: Engine
+    gatekeeper: Gatekeeper
+    health: Health = field(default_factory=lambda: Health({}))
+    close: Callable[[], Awaitable[None]] = _nothing
+
+
+async def join(settings: Settings) -> Parts:
+    """Make the parts of one process. Postgres and Temporal may be away: each part heals by itself.
+
+    Raises ConfigurationError for settings that can never work.
+    """
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set: the gateway answers from Postgres.")
+    url = str(settings.database_url)
+    await _verify(url)
+    async with AsyncExitStack() as stack:
+        tenancy = Tenancy(settings.default_tenant, settings.default_environment)
+        temporal = Temporal(
+            temporal_connection(), settings.namespaces, timeout=settings.temporal_timeout, tenancy=tenancy
+        )
+        stack.push_async_callback(temporal.close)
+        await temporal.verify_namespaces()
+        database = Database(url, pool_size=settings.database_pool, application_name="tideline gateway")
+        await database.connect()
+        stack.push_async_callback(database.close)
+        bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
+        health = Health(checks(database, temporal, bus))
+        gateway = await _gateway(stack, temporal, database, bus, health)
+        engine = Engine(gateway, timeout=settings.request_timeout)
+        gatekeeper = Gatekeeper(
+            default_tenant=settings.default_tenant, default_environment=settings.default_environment
+        )
+        return Parts(engine, gatekeeper, health, stack.pop_all().aclose)
+
+
+async def _verify(url: str) -> None:
+    try:
+        state = await current(url)
+    except DatabaseUnavailable as error:
+        log.warning("postgres is not there yet", reason=error.message)
+        return
+    if state is SchemaState.AHEAD:
+        raise ConfigurationError(
+            "The database was migrated by a newer version of Tideline. Run that version, or name another DATABASE_URL."
+        )
+    if state is SchemaState.BEHIND:
+        log.warning("the database is behind this version: run `tideline migrate`")
+
+
+async def _gateway(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus, health: Health) -> Gateway:
+    executions, archive = Executions(database), Archive(database)
+
+    async def closed(ref: ExecutionRef) -> None:
+        await bus.publish(RUNS, hint_of(ref))
+
+    async def changed() -> None:
+        await bus.publish(CHANGES, "")
+
+    hub = Hub(temporal, archive.history, on_closed=closed)
+    stack.push_async_callback(hub.close)
+    reading = Reading(temporal, executions, archive, hub)
+    registry = Registry()
+    return Gateway(
+        reading=reading,
+        acting=Acting(temporal, executions, Audit(database), reading, registry, changed),
+        watching=Watching(reading, hub),
+        registry=registry,
+        health=health,
+    )

@@ -1,0 +1,109 @@
+"""What a client asks for: bytes and headers in, an `Operation` and a media type out. Pure.
+
+Sources of the rules: the draft "GraphQL over HTTP" for parameters and media types; the same shape of
+parameters is the payload of `subscribe` in graphql-transport-ws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from app.api.engine import Operation
+from app.errors import BadUserInput
+
+RESPONSE_JSON = "application/graphql-response+json"
+PLAIN_JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+HTML = "text/html"
+
+_KINDS = {
+    str: "a string",
+    dict: "an object",
+    list: "a list",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+}
+
+
+def _field(fields: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = fields.get(name)
+    if value is None or type(value) is kind:
+        return value
+    raise BadUserInput(f"{name} must be {_KINDS[kind]}, not {_KINDS[type(value)]}.")
+
+
+def operation_from(fields: Any) -> Operation:
+    """The operation that a decoded JSON value names. Raises BadUserInput with the parameter that is wrong."""
+    if isinstance(fields, list):
+        raise BadUserInput("Batches are not served: send one operation per request, or several over a WebSocket.")
+    if not isinstance(fields, dict):
+        raise BadUserInput('Expected a JSON object such as {"query": "{ __typename }"}.')
+    operation = Operation(
+        query=_field(fields, "query", str),
+        variables=_field(fields, "variables", dict),
+        operation_name=_field(fields, "operationName", str),
+        extensions=_field(fields, "extensions", dict),
+    )
+    if not operation.query and "persistedQuery" not in (operation.extensions or {}):
+        raise BadUserInput("query is missing: it must be a string with a GraphQL document.")
+    return operation
+
+
+def operation_from_json(body: bytes) -> Operation:
+    """The operation of a POST body."""
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadUserInput(f"The body is not JSON: {error}.") from None
+    return operation_from(fields)
+
+
+def operation_from_parameters(parameters: Mapping[str, str]) -> Operation:
+    """The operation of a GET request's query string, where variables and extensions are JSON texts."""
+    fields: dict[str, Any] = dict(parameters)
+    for name in ("variables", "extensions"):
+        if name in fields:
+            try:
+                fields[name] = orjson.loads(fields[name]) if fields[name] else None
+            except orjson.JSONDecodeError as error:
+                raise BadUserInput(f"{name} is not JSON: {error}.") from None
+    if not fields.get("operationName"):
+        fields.pop("operationName", None)
+    return operation_from(fields)
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether a body of this type can be read: JSON, in UTF-8 where the type says a charset."""
+    kind, _, parameters = (content_type or "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    return kind.strip().lower() == PLAIN_JSON and charset in {"", "utf-8", "utf8"}
+
+
+def best_type(accept: str | None, offers: Sequence[str]) -> str:
+    """The offer that the client likes best; `application/json` where it names none of them or does not say.
+
+    Among types of the same quality the one that is named first wins, and a wildcard, which means
+    `application/json`, comes last.
+    """
+    ranked: list[tuple[float, bool, int, str]] = []
+    for index, each in enumerate((accept or "*/*").split(",")):
+        kind, *parameters = (part.strip().lower() for part in each.split(";"))
+        wild = kind in {"*/*", "application/*"}
+        if wild or kind in offers:
+            ranked.append((-_quality(parameters), wild, index, PLAIN_JSON if wild else kind))
+    acceptable = [kind for quality, _, _, kind in sorted(ranked) if quality < 0]
+    return acceptable[0] if acceptable else PLAIN_JSON
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    for each in parameters:
+        if each.startswith("q="):
+            try:
+                return float(each[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,246 @@
+"""GraphQL over WebSocket: the protocol graphql-transport-ws, and only that.
+
+A connection is one task that listens, and one task per operation that pulls its answers and sends them. A
+client that does not keep to the protocol is closed with the code the protocol gives and a reason; a GraphQL
+request that is refused is an `error` for its id and leaves the connection alone. Liveness is the business
+of the server's WebSocket pings, which every library answers by itself; the protocol's own `ping` is sent
+besides, for clients that watch for silence, and need not be answered.
+
+At a shutdown connections close with 1012 and without `complete`: subscriptions are not over, so clients
+connect again and go on from their cursors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from app import log, metrics
+from app.api.engine import Operation
+from app.errors import Forbidden, TidelineError, Unauthenticated
+from app.gateway import Caller
+from app.web import failure, messages
+from app.web.messages import Close, ClosedError, Complete, Init, Ping, Subscribe, Writer
+from app.web.origin import may_connect
+from app.web.parts import Parts
+from app.web.sending import ClientGoneError
+
+_logger = log.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process grants. Spans are in seconds."""
+
+    connections: int = 20_000
+    operations: int = 100
+    """At once, per connection."""
+    init_timeout: float = 10.0
+    """Until `connection_init` has come and has been answered."""
+    ping_interval: float = 15.0
+
+
+class GraphQLOverWebSocket:
+    """The ASGI application of `/graphql` for WebSockets."""
+
+    def __init__(self, parts: Parts, allowed_origins: tuple[str, ...], limits: Limits) -> None:
+        self._parts = parts
+        self._allowed_origins = allowed_origins
+        self._limits = limits
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._open >= self._limits.connections:
+            message = f"This process already has {self._open} connections. Try again later."
+            busy = failure.response(503, message, "UNAVAILABLE", {"Retry-After": "5"})
+            await receive()
+            await busy(scope, receive, send)
+            return
+        self._open += 1
+        metrics.WEBSOCKETS.inc()
+        try:
+            code = await self._serve(scope, receive, send)
+            metrics.WEBSOCKETS_CLOSED.labels(str(code)).inc()
+        finally:
+            self._open -= 1
+            metrics.WEBSOCKETS.dec()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Serve one connection; the code that it was closed with, by either side."""
+        refusal = self._refusal(scope)
+        await receive()  # websocket.connect
+        accept: Message = {"type": "websocket.accept"}
+        if messages.SUBPROTOCOL in scope["subprotocols"]:
+            accept["subprotocol"] = messages.SUBPROTOCOL
+        try:
+            await send(accept)
+            if refusal is None:
+                refusal = await _Connection(self._parts, self._limits, scope, receive, send).run()
+            if isinstance(refusal, ClosedError):
+                await send({"type": "websocket.close", "code": refusal.code, "reason": refusal.reason})
+                return refusal.code
+            return refusal
+        except ClientGoneError:
+            return 1006
+
+    def _refusal(self, scope: Scope) -> ClosedError | int | None:
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if not may_connect(origin, headers.get("host"), self._allowed_origins):
+            reason = f"Pages of {origin} may not connect (TIDELINE_ALLOWED_ORIGINS)."
+            return ClosedError(Close.FORBIDDEN, reason)
+        if messages.SUBPROTOCOL not in scope["subprotocols"]:
+            reason = f"Subprotocol not acceptable: offer {messages.SUBPROTOCOL}."
+            return ClosedError(Close.SUBPROTOCOL_NOT_ACCEPTABLE, reason)
+        return None
+
+
+class _Connection:
+    """One accepted connection."""
+
+    def __init__(self, parts: Parts, limits: Limits, scope: Scope, receive: Receive, send: Send) -> None:
+        self._parts = parts
+        self._limits = limits
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._caller: Caller | None = None
+        self._served = 0
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pinger: asyncio.TimerHandle | None = None
+        self._gone = False
+        self._life = asyncio.timeout(limits.init_timeout)
+
+    async def run(self) -> ClosedError | int:
+        """Serve until the end: the code that the client closed with, or how we must close."""
+        try:
+            # First the deadline of the initialisation; later it is how other tasks end this one.
+            async with self._life:
+                return await self._listen()
+        except ClosedError as closed:
+            return closed
+        except TimeoutError:
+            if self._gone:
+                return 1006
+            return ClosedError(Close.INITIALISATION_TIMEOUT, "Connection initialisation timeout")
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        if self._pinger is not None:
+            self._pinger.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> int:
+        while True:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                code: int = event.get("code") or 1005
+                return code
+            match messages.parse(event.get("text")):
+                case Init(payload):
+                    await self._initialise(payload)
+                case Ping():
+                    await self._text(messages.PONG)
+                case Subscribe(id_, operation):
+                    await self._subscribe(id_, operation)
+                case Complete(id_):
+                    if (task := self._operations.pop(id_, None)) is not None:
+                        task.cancel()
+                case _:
+                    pass  # a pong: the client is there
+
+    async def _text(self, text: str) -> None:
+        await self._send({"type": "websocket.send", "text": text})
+
+    async def _initialise(self, payload: messages.Payload) -> None:
+        if self._caller is not None:
+            raise ClosedError(Close.TOO_MANY_INITIALISATIONS, "Too many initialisation requests")
+        self._caller = await self._identify(payload)
+        self._life.reschedule(None)
+        await self._text(messages.ACK)
+        self._schedule_ping()
+
+    async def _identify(self, payload: messages.Payload) -> Caller:
+        handshake = Headers(scope=self._scope)
+        said = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+        authorization = said.pop("authorization", None) or handshake.get("authorization")
+        try:
+            # Browsers cannot set headers here, so the payload may say what headers do not.
+            identity = await self._parts.gatekeeper.identify(authorization, {**said, **handshake})
+        except (Forbidden, Unauthenticated) as error:
+            raise ClosedError(Close.FORBIDDEN, error.message) from None
+        except TidelineError as error:
+            raise ClosedError(Close.TRY_AGAIN_LATER, error.message) from None
+        except Exception:
+            _logger.exception("connection could not be identified")
+            raise ClosedError(Close.INTERNAL_ERROR, failure.UNEXPECTED) from None
+        client = self._scope.get("client")
+        return Caller(identity, log.request_id.get() or "", client[0] if client else None)
+
+    async def _subscribe(self, id_: str, operation: Operation) -> None:
+        if self._caller is None:
+            raise ClosedError(Close.UNAUTHORIZED, "Unauthorized: send connection_init and await connection_ack.")
+        if id_ in self._operations:
+            raise ClosedError(Close.SUBSCRIBER_EXISTS, f"Subscriber for {id_} already exists")
+        if len(self._operations) >= self._limits.operations:
+            message = f"This connection already has {len(self._operations)} operations. Complete one first."
+            await self._text(Writer.of(id_).error(failure.errors(message, "RATE_LIMITED")))
+            return
+        self._served += 1
+        caller = Caller(self._caller.identity, f"{self._caller.request_id}.{self._served}", self._caller.address)
+        self._operations[id_] = self._start(self._operate(id_, operation, caller))
+
+    async def _operate(self, id_: str, operation: Operation, caller: Caller) -> None:
+        log.request_id.set(caller.request_id)
+        writer = Writer.of(id_)
+        last = writer.complete
+        try:
+            async with aclosing(self._parts.engine.stream(operation, caller)) as answers:
+                async for answer in answers:
+                    if answer.errors is not None:
+                        last = writer.error(answer.errors)
+                        break
+                    await self._text(writer.next(answer.body))
+                    metrics.MESSAGES.labels("websocket").inc()
+        except ClientGoneError:
+            raise
+        except Exception:
+            _logger.exception("operation failed")
+            last = writer.error(failure.errors(failure.UNEXPECTED, "INTERNAL"))
+        finally:
+            # Free before the client hears of the end, since it may use the id again at once.
+            if self._operations.get(id_) is asyncio.current_task():
+                del self._operations[id_]
+        await self._text(last)
+
+    def _schedule_ping(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._pinger = loop.call_later(self._limits.ping_interval, lambda: self._start(self._ping()))
+
+    async def _ping(self) -> None:
+        await self._text(messages.PING)
+        self._schedule_ping()
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run it beside the others; if nobody is there to send to, the connection ends."""
+        task = asyncio.create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except ClientGoneError:
+            if not self._gone:
+                self._gone = True
+                self._life.reschedule(asyncio.get_running_loop().time())

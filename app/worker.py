@@ -1,0 +1,180 @@
+"""Hosts the catalog's workflows: one Temporal worker for each of its task queues, all over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pkgutil
+import platform
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import asyncpg
+from starlette.datastructures import Secret
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from app.errors import ConfigurationError
+from app.log import logger
+from app.registry import CATALOG, WorkflowDefinition
+from app.settings import Settings, temporal_connection
+from app.workflows import demo
+
+T = TypeVar("T")
+
+_DEMO = "demo"
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+# Temporal hears of a heartbeat at most this often. The default, 0.8 of the heartbeat timeout, would let a run
+# that is watched look frozen, and a new attempt begin far behind the last page.
+_HEARTBEATS = timedelta(seconds=0.5)
+# Cancelling a call to Temporal and leaving at once can hang the interpreter.
+_LEAVE_SECONDS = 0.5
+# Of the grace, what is left to tell Temporal of the activities that did not end in time.
+_FAREWELL_SECONDS = 2.0
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    RuntimeError,
+    RPCError,
+    asyncpg.PostgresError,  # type: ignore[attr-defined]
+)
+
+log = logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Host the catalog until cancelled, then let what is under way end within `shutdown_grace`.
+
+    Waits for Temporal and for the demo's database as long as they are away. Raises ConfigurationError, and an
+    ExceptionGroup when a worker cannot go on.
+    """
+    connections = connections_of(settings.connections)
+    queues = hosted_queues(settings.task_queues)
+    if settings.demo:
+        await _seed(connections, settings)
+    client = await _connect(settings)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for queue, definitions in queues.items():
+                group.create_task(_host(client, queue, definitions, connections, settings.shutdown_grace))
+    finally:
+        await asyncio.sleep(_LEAVE_SECONDS)
+
+
+def connections_of(text: Secret | None) -> dict[str, str]:
+    """Connection name -> URL, from `name=url,name=url`. A comma in a URL is written %2C."""
+    connections: dict[str, str] = {}
+    for position, entry in enumerate(filter(None, map(str.strip, str(text or "").split(","))), 1):
+        name, _, url = entry.partition("=")
+        if not name or "://" in name or "://" not in url:
+            raise ConfigurationError(
+                f"TIDELINE_CONNECTIONS cannot be read: entry {position} must be name=url, as in demo=postgresql://..."
+            )
+        connections[name.strip()] = url.strip()
+    return connections
+
+
+def hosted_queues(
+    wanted: Sequence[str], catalog: Iterable[WorkflowDefinition] = CATALOG
+) -> Mapping[str, Sequence[WorkflowDefinition]]:
+    """Task queue -> its workflows: of the whole catalog, or of the `wanted` queues.
+
+    Raises ConfigurationError for a queue that the catalog does not have.
+    """
+    queues: dict[str, list[WorkflowDefinition]] = {}
+    for definition in catalog:
+        queues.setdefault(definition.task_queue, []).append(definition)
+    if unknown := [queue for queue in wanted if queue not in queues]:
+        raise ConfigurationError(
+            f"TIDELINE_TASK_QUEUES names {', '.join(unknown)}, which no workflow of the catalog uses. "
+            f"There are: {', '.join(sorted(queues))}."
+        )
+    return {queue: found for queue, found in queues.items() if not wanted or queue in wanted}
+
+
+async def _host(
+    client: Client,
+    queue: str,
+    definitions: Sequence[WorkflowDefinition],
+    connections: Mapping[str, str],
+    grace: float,
+) -> None:
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[each.workflow for each in definitions],
+        activities=_activities(definitions, connections),
+        max_heartbeat_throttle_interval=_HEARTBEATS,
+        default_heartbeat_throttle_interval=_HEARTBEATS,
+        graceful_shutdown_timeout=timedelta(seconds=max(0.0, grace - _FAREWELL_SECONDS)),
+    )
+    log.info(
+        "worker.started",
+        task_queue=queue,
+        namespace=client.namespace,
+        workflows=[each.name for each in definitions],
+        connections=sorted(connections),
+    )
+    try:
+        await worker.run()
+    finally:
+        log.info("worker.stopped", task_queue=queue)
+
+
+def _activities(definitions: Iterable[WorkflowDefinition], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
+    makers = dict.fromkeys(each.activities for each in definitions)
+    return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
+
+
+async def _seed(connections: Mapping[str, str], settings: Settings) -> None:
+    if _DEMO not in connections:
+        raise ConfigurationError(
+            "TIDELINE_DEMO needs a connection named demo: set TIDELINE_CONNECTIONS=demo=postgresql://..."
+        )
+
+    async def attempt() -> None:
+        try:
+            await demo.seed(connections[_DEMO], settings.default_tenant, settings.default_environment)
+        except asyncpg.exceptions.ClientConfigurationError as error:
+            raise ConfigurationError(f"The URL of connection demo cannot be used: {error}.") from None
+
+    await _until_there(attempt, "the database of connection demo")
+    log.info("worker.demo_ready", tenant=settings.default_tenant, environment=settings.default_environment)
+
+
+async def _connect(settings: Settings) -> Client:
+    config = temporal_connection()
+    config.setdefault("target_host", "localhost:7233")
+    if settings.namespaces:
+        config["namespace"] = settings.namespaces[0]
+
+    async def attempt() -> Client:
+        async with asyncio.timeout(settings.temporal_timeout):
+            client = await Client.connect(**config, identity=f"{os.getpid()}@{platform.node()}/tideline-worker")
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+            return client
+
+    return await _until_there(attempt, f"Temporal at {config['target_host']}")
+
+
+async def _until_there(attempt: Callable[[], Awaitable[T]], what: str) -> T:
+    """Try until it works, saying why it does not, with pauses that double from half a second to ten."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return await attempt()
+        except _AWAY as error:
+            log.warning("worker.waiting", waiting_for=what, because=_reason(error), next_try_in_seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+        return f"{error.message}: create the namespace with `temporal operator namespace create`."
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

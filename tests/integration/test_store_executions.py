@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.model import ChangeCursor, ChangeKind, Execution, ExecutionRef, WorkflowStatus
+from app.store import Changes, Database, Executions, Filter, Listing, Position
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def execution(workflow_id: str = "order-1", **fields: Any) -> Execution:
+    values: dict[str, Any] = {
+        "namespace": "default",
+        "run_id": str(uuid.uuid4()),
+        "workflow_type": "Order",
+        "task_queue": "orders",
+        "status": WorkflowStatus.RUNNING,
+        "start_time": NOON,
+        "tenant": "acme",
+        "environment": "production",
+    }
+    return Execution(workflow_id=workflow_id, **{**values, **fields})
+
+
+def closed(row: Execution, **fields: Any) -> Execution:
+    return replace(
+        row, status=WorkflowStatus.COMPLETED, close_time=row.start_time + timedelta(seconds=90), **fields
+    )
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncIterator[Database]:
+    db = Database(database)
+    await db.connect()
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+def runs(db: Database) -> Executions:
+    return Executions(db)
+
+
+async def kinds(db: Database) -> list[ChangeKind]:
+    rows = await db.fetch("select kind from changes order by position")
+    return [ChangeKind(row["kind"]) for row in rows]
+
+
+async def test_a_row_comes_back_as_it_was_recorded(runs: Executions) -> None:
+    row = execution(
+        execution_time=NOON + timedelta(seconds=5, microseconds=123456),
+        close_time=NOON + timedelta(minutes=1),
+        status=WorkflowStatus.FAILED,
+        history_length=11,
+        history_size_bytes=2**40,
+        first_run_id="first",
+        previous_run_id="previous",
+        next_run_id="next",
+        parent_workflow_id="parent",
+        parent_run_id="parent-run",
+        root_workflow_id="root",
+        root_run_id="root-run",
+        created_by="tom",
+        metadata={"customer": {"id": 7}},
+        memo={"note": "ü", "list": [1, None]},
+        search_attributes={"TenantId": "acme"},
+        summary="summary",
+        details="details",
+        failure_type="Oops",
+        failure_message="it broke",
+    )
+    assert await runs.record([row]) == [(row.ref, ChangeKind.STARTED)]
+    assert await runs.get(row.ref) == row
+
+
+async def test_what_is_not_indexed_is_none(runs: Executions) -> None:
+    assert await runs.get(ExecutionRef("default", "x", "y")) is None
+    assert await runs.latest("default", "x") is None
+    assert await runs.many([]) == {}
+
+
+async def test_recording_the_same_again_changes_nothing(runs: Executions, db: Database) -> None:
+    row = execution()
+    await runs.record([row])
+    assert await runs.record([row, row]) == []
+    assert await kinds(db) == [ChangeKind.STARTED]
+
+
+async def test_each_change_is_told_and_logged_with_its_kind(runs: Executions, db: Database) -> None:
+    row = execution()
+    other = execution("order-2")
+    assert await runs.record([row, other]) == sorted(
+        [(row.ref, ChangeKind.STARTED), (other.ref, ChangeKind.STARTED)], key=lambda each: each[0].workflow_id
+    )
+    noted = replace(row, memo={"note": "x"})
+    assert await runs.record([noted, other]) == [(row.ref, ChangeKind.UPDATED)]
+    assert await runs.record([closed(noted)]) == [(row.ref, ChangeKind.CLOSED)]
+    assert await runs.delete(row.ref)
+    assert not await runs.delete(row.ref)
+    assert await kinds(db) == [
+        ChangeKind.STARTED,
+        ChangeKind.STARTED,
+        ChangeKind.UPDATED,
+        ChangeKind.CLOSED,
+        ChangeKind.DELETED,
+    ]
+
+
+async def test_a_batch_is_one_statement(runs: Executions, db: Database) -> None:
+    before = db.statements
+    await runs.record([execution(f"order-{n}") for n in range(500)])
+    assert db.statements == before + 1
+
+
+async def test_a_closed_run_never_opens_again(runs: Executions) -> None:
+    row = execution()
+    done = closed(row)
+    await runs.record([done])
+    assert await runs.record([replace(row, memo={"late": True})]) == []
+    assert await runs.get(row.ref) == done
+    in_one_batch = execution("order-2")
+    await runs.record([closed(in_one_batch), in_one_batch])
+    stored = await runs.get(in_one_batch.ref)
+    assert stored is not None
+    assert stored.status is WorkflowStatus.COMPLETED
+
+
+async def test_what_a_source_does_not_know_keeps_its_value(runs: Executions) -> None:
+    known = closed(
+        execution(),
+        summary="s",
+        created_by="tom",
+        failure_type="Oops",
+        failure_message="it broke",
+        next_run_id="next",
+        history_length=20,
+    )
+    await runs.record([known])
+    unknowing = replace(
+        known,
+        summary=None,
+        created_by=None,
+        failure_type=None,
+        failure_message=None,
+        next_run_id=None,
+        history_length=0,
+        task_queue="",
+    )
+    assert await runs.record([unknowing]) == []
+    assert await runs.get(known.ref) == known
+
+
+async def test_sources_that_round_differently_do_not_move_a_row(runs: Executions) -> None:
+    row = execution()
+    await runs.record([row])
+    assert await runs.record([replace(row, start_time=NOON + timedelta(microseconds=1))]) == []
+
+
+async def test_text_that_postgres_cannot_hold_is_stored_without_it(runs: Executions) -> None:
+    row = execution(summary="a\0b", memo={"k\0": "v\0"})
+    await runs.record([row])
+    stored = await runs.get(row.ref)
+    assert stored is not None
+    assert (stored.summary, stored.memo) == ("a�b", {"k�": "v�"})
+
+
+async def test_a_run_whose_names_are_too_long_does_not_keep_the_others_out(runs: Executions) -> None:
+    too_long = "".join(uuid.uuid4().hex for _ in range(200))
+    good = execution("order-2")
+    assert await runs.record([execution(tenant=too_long), good]) == [(good.ref, ChangeKind.STARTED)]
+
+
+async def test_writers_of_the_same_runs_in_other_orders_do_not_block_each_other(runs: Executions) -> None:
+    rows = [execution(f"order-{n}") for n in range(200)]
+    await runs.record(rows)
+
+    async def write(attempt: int) -> None:
+        batch = [replace(row, memo={"attempt": attempt}) for row in rows]
+        await runs.record(batch[::-1] if attempt % 2 else batch)
+
+    await asyncio.gather(*(write(attempt) for attempt in range(8)))
+
+
+async def test_the_latest_run_of_a_workflow_id(runs: Executions) -> None:
+    rows = [execution(start_time=NOON + timedelta(hours=n)) for n in range(3)]
+    await runs.record([rows[1], rows[2], rows[0]])
+    assert await runs.latest("default", "order-1") == rows[2]
+    assert await runs.latest("other", "order-1") is None
+
+
+async def test_many_is_one_statement(runs: Executions, db: Database) -> None:
+    rows = [execution(f"order-{n}") for n in range(3)]
+    await runs.record(rows)
+    before = db.statements
+    found = await runs.many([rows[2].ref, ExecutionRef("default", "x", "y"), rows[0].ref])
+    assert found == {rows[2].ref: rows[2], rows[0].ref: rows[0]}
+    assert db.statements == before + 1
+
+
+async def test_open_and_unarchived_runs(runs: Executions) -> None:
+    running = execution("a")
+    paused = execution("b", status=WorkflowStatus.PAUSED)
+    seen = execution("c")
+    late = execution("d", start_time=NOON + timedelta(hours=1))
+    done = closed(execution("e"))
+    done_later = closed(execution("f", start_time=NOON + timedelta(hours=1)))
+    await runs.record([running, paused, seen, late, done, done_later])
+    until = NOON + timedelta(minutes=1)
+    unseen = await runs.open_runs("default", started_before=until, besides=[seen.run_id])
+    assert {ref.workflow_id for ref in unseen} == {"a", "b"}
+    assert await runs.open_runs("other", started_before=until) == []
+    assert await runs.unarchived(["default"], 10) == [done_later.ref, done.ref]
+    assert await runs.unarchived(["default"], 10, besides=[done_later.run_id]) == [done.ref]
+    assert await runs.unarchived(["other"], 10) == []
+
+
+async def ids(runs: Executions, **fields: Any) -> set[str]:
+    filter_ = Filter(**fields)
+    page = await runs.page(Listing(filter_))
+    assert await runs.count(filter_) == len(page.items)
+    return {each.workflow_id for each in page.items}
+
+
+async def test_filters(runs: Executions) -> None:
+    hour = timedelta(hours=1)
+    parent = ExecutionRef("default", "a%b", "run-of-parent")
+    a = execution(
+        "a%b", run_id=parent.run_id, first_run_id="chain", metadata={"customer": "x", "tags": ["p", "q"]}
+    )
+    b = execution("a_b", workflow_type="Refund", tenant="other", start_time=NOON + hour)
+    c = closed(execution("axb", task_queue="slow", environment="staging", metadata={"customer": "y"}))
+    d = execution(
+        "b",
+        namespace="second",
+        status=WorkflowStatus.PAUSED,
+        parent_workflow_id="a%b",
+        parent_run_id=parent.run_id,
+    )
+    e = execution("child", parent_workflow_id="a%b", parent_run_id=parent.run_id, first_run_id="chain")
+    await runs.record([a, b, c, d, e])
+    everything = {"a%b", "a_b", "axb", "b", "child"}
+    assert await ids(runs) == everything
+    assert await ids(runs, tenant="acme") == everything - {"a_b"}
+    assert await ids(runs, tenant="acme", environment="staging") == {"axb"}
+    assert await ids(runs, namespace="second") == {"b"}
+    assert await ids(runs, workflow_types=("Refund",)) == {"a_b"}
+    assert await ids(runs, workflow_types=("Refund", "Order")) == everything
+    assert await ids(runs, statuses=(WorkflowStatus.COMPLETED, WorkflowStatus.PAUSED)) == {"axb", "b"}
+    assert await ids(runs, task_queues=("slow",)) == {"axb"}
+    assert await ids(runs, workflow_id="a_b") == {"a_b"}
+    assert await ids(runs, workflow_id_prefix="a") == {"a%b", "a_b", "axb"}
+    assert await ids(runs, workflow_id_prefix="a_") == {"a_b"}
+    assert await ids(runs, workflow_id_prefix="a%") == {"a%b"}
+    assert await ids(runs, workflow_id_contains="%") == {"a%b"}
+    assert await ids(runs, workflow_id_contains="il") == {"child"}
+    assert await ids(runs, workflow_id_contains="\\") == set()
+    assert await ids(runs, run_id=b.run_id) == {"a_b"}
+    assert await ids(runs, first_run_id="chain") == {"a%b", "child"}
+    assert await ids(runs, parent=parent) == {"child"}
+    assert await ids(runs, started_after=NOON + hour) == {"a_b"}
+    assert await ids(runs, started_before=NOON + hour) == everything - {"a_b"}
+    assert await ids(runs, closed_after=NOON) == {"axb"}
+    assert await ids(runs, closed_before=NOON) == set()
+    assert await ids(runs, metadata={"customer": "x"}) == {"a%b"}
+    assert await ids(runs, metadata={"tags": ["q"]}) == {"a%b"}
+    assert await ids(runs, metadata={"customer": "x' or true --"}) == set()
+
+
+async def test_pages_walk_the_list_both_ways(runs: Executions, db: Database) -> None:
+    # Four runs share each start, so that only the run id orders them.
+    rows = [execution(f"order-{n}", start_time=NOON + timedelta(seconds=n // 4)) for n in range(22)]
+    await runs.record(rows)
+    expected = sorted(rows, key=lambda row: (row.start_time, row.run_id), reverse=True)
+    before = db.statements
+
+    walked: list[Execution] = []
+    after: Position | None = None
+    while True:
+        page = await runs.page(Listing(limit=5, after=after))
+        assert page.has_previous == (after is not None)
+        walked += page.items
+        after = Position(page.items[-1].start_time, page.items[-1].run_id)
+        if not page.has_next:
+            break
+    assert walked == expected
+    assert db.statements == before + 5
+
+    backwards: list[Execution] = []
+    ahead: Position | None = None
+    while True:
+        page = await runs.page(Listing(limit=5, before=ahead, from_end=True))
+        assert page.has_next == (ahead is not None)
+        backwards = [*page.items, *backwards]
+        ahead = Position(page.items[0].start_time, page.items[0].run_id)
+        if not page.has_previous:
+            break
+    assert backwards == expected
+
+
+async def test_a_page_does_not_shift_when_runs_start_meanwhile(runs: Executions) -> None:
+    rows = [execution(f"order-{n}", start_time=NOON + timedelta(seconds=n)) for n in range(6)]
+    await runs.record(rows)
+    first = await runs.page(Listing(limit=3))
+    await runs.record([execution("newer", start_time=NOON + timedelta(hours=1))])
+    last = first.items[-1]
+    second = await runs.page(Listing(limit=3, after=Position(last.start_time, last.run_id)))
+    assert [each.workflow_id for each in second.items] == ["order-2", "order-1", "order-0"]
+    between = await runs.page(
+        Listing(
+            limit=10,
+            after=Position(rows[5].start_time, rows[5].run_id),
+            before=Position(rows[1].start_time, rows[1].run_id),
+        )
+    )
+    assert [each.workflow_id for each in between.items] == ["order-4", "order-3", "order-2"]
+
+
+async def test_a_scoped_list_reads_an_index_in_order(runs: Executions, db: Database) -> None:
+    await runs.record([execution(f"order-{n}", start_time=NOON + timedelta(seconds=n)) for n in range(3000)])
+    await db.execute("analyze executions")
+    plan = await db.fetch(
+        "explain select * from executions where tenant = 'acme' and environment = 'production'"
+        " and status = 'RUNNING' and (start_time, run_id) < (now(), 'x') order by start_time desc, run_id desc limit 51"
+    )
+    text = "\n".join(row[0] for row in plan)
+    assert "Index Scan" in text
+    assert "Sort" not in text
+
+
+async def test_changes_carry_the_scope_of_a_deleted_row(runs: Executions, db: Database) -> None:
+    row = execution()
+    await runs.record([row])
+    await runs.delete(row.ref)
+    log = await Changes(db).after(ChangeCursor(0, 0))
+    assert [(each.kind, each.tenant, each.environment) for each in log] == [
+        (ChangeKind.STARTED, "acme", "production"),
+        (ChangeKind.DELETED, "acme", "production"),
+    ]
