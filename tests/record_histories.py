@@ -209,9 +209,7 @@ async def canceled(stage: Stage) -> Runs:
     handle = exact(stage, await stage.start(Cancelable.run))
     await until_event(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED)
     async with asyncio.timeout(20):  # the activity must be running to be canceled within
-        while (
-            not (await handle.describe()).raw_description.pending_activities[0].HasField("last_started_time")
-        ):
+        while not (await handle.describe()).raw_description.pending_activities[0].HasField("last_started_time"):
             await asyncio.sleep(0.02)
     await handle.cancel(reason="no longer wanted")
     await settled(handle)
@@ -241,15 +239,11 @@ async def paused(stage: Stage) -> Runs:
     names = {"namespace": stage.client.namespace, "workflow_id": handle.id, "run_id": handle.run_id or ""}
     service = stage.client.workflow_service
     await service.pause_workflow_execution(
-        PauseWorkflowExecutionRequest(
-            **names, identity="operator", reason="wait", request_id=uuid.uuid4().hex
-        )
+        PauseWorkflowExecutionRequest(**names, identity="operator", reason="wait", request_id=uuid.uuid4().hex)
     )
     await until_event(handle, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED)
     await service.unpause_workflow_execution(
-        UnpauseWorkflowExecutionRequest(
-            **names, identity="operator", reason="go on", request_id=uuid.uuid4().hex
-        )
+        UnpauseWorkflowExecutionRequest(**names, identity="operator", reason="go on", request_id=uuid.uuid4().hex)
     )
     await handle.signal(Inbox.close)
     await settled(handle)

@@ -97,9 +97,7 @@ class Compensated:
         try:
             await workflow.execute_activity(fetch, "broken", start_to_close_timeout=SHORT)
         except ActivityError:
-            await workflow.execute_activity(
-                undo, "write", start_to_close_timeout=SHORT, summary="Compensate write"
-            )
+            await workflow.execute_activity(undo, "write", start_to_close_timeout=SHORT, summary="Compensate write")
             raise
 
 
@@ -158,9 +156,7 @@ class Parent:
     @workflow.run
     async def run(self) -> str:
         me = workflow.info().workflow_id
-        answer = await workflow.execute_child_workflow(
-            Echo.run, "hello", id=f"{me}-ok", static_summary="Greet"
-        )
+        answer = await workflow.execute_child_workflow(Echo.run, "hello", id=f"{me}-ok", static_summary="Greet")
         for name, text in (("bad", "fail"), ("ok-wait", "wait")):
             try:
                 if text == "wait":

@@ -19,24 +19,30 @@ class Loaders:
     def __init__(self, gateway: Gateway, identity: Identity) -> None:
         self._gateway = gateway
         self._identity = identity
+        self._rows: dict[ExecutionRef, Execution] = {}
+
+    async def view(self, execution: Execution) -> RunView:
+        """Everything of a run that the caller may see."""
+        self._rows[execution.ref] = execution
+        return await self._views.load(execution.ref)
+
+    def know(self, view: RunView) -> None:
+        """Take this for what is known of its run."""
+        self._views.prime(view.execution.ref, view)
 
     @cached_property
-    def views(self) -> DataLoader[Execution, RunView]:
-        return DataLoader(load_fn=self._views, cache_key_fn=_ref_of)
+    def _views(self) -> DataLoader[ExecutionRef, RunView]:
+        return DataLoader(load_fn=self._load_views)
 
     @cached_property
     def executions(self) -> DataLoader[ExecutionRef, Execution | None]:
         return DataLoader(load_fn=self._executions)
 
-    async def _views(self, executions: list[Execution]) -> list[RunView | BaseException]:
-        return await self._gateway.reading.views(executions)
+    async def _load_views(self, refs: list[ExecutionRef]) -> list[RunView | BaseException]:
+        return await self._gateway.reading.views([self._rows[ref] for ref in refs])
 
     async def _executions(self, refs: list[ExecutionRef]) -> list[Execution | None]:
         return await self._gateway.reading.executions(self._identity, refs)
-
-
-def _ref_of(execution: Execution) -> ExecutionRef:
-    return execution.ref
 
 
 @dataclass

@@ -211,7 +211,7 @@ def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:
         shown["message"] = cause.message
         if cause.path:
             extensions["argument"] = list(cause.path)
-    elif error.original_error is None or error.path is None:
+    elif error.original_error is None or (error.path is None and error.nodes):  # a value that does not fit its type
         extensions = {"code": BadUserInput.code}
     else:
         log.error("a field failed", path=error.path, exc_info=error.original_error)

@@ -58,7 +58,7 @@ class Subscription:
         with metrics.SUBSCRIPTIONS.labels("workflowProgress").track_inprogress():
             async for step in steps:
                 context.renew()
-                context.loaders.views.prime(step.view.execution, step.view)
+                context.loaders.know(step.view)
                 yield ProgressUpdate(
                     cursor=sealed(step.cursor),
                     execution=step.view.execution,  # type: ignore[arg-type]

@@ -45,9 +45,7 @@ def on_scheduled(fold: Fold, event: HistoryEvent) -> None:
         task_queue=attributes.task_queue.name or None,
         summary=summary,
         input=arguments,
-        retry_policy=retry_policy_of(attributes.retry_policy)
-        if attributes.HasField("retry_policy")
-        else None,
+        retry_policy=retry_policy_of(attributes.retry_policy) if attributes.HasField("retry_policy") else None,
         start_to_close_timeout=seconds_of(attributes.start_to_close_timeout),
         heartbeat_timeout=seconds_of(attributes.heartbeat_timeout),
     )

@@ -39,9 +39,7 @@ def on_initiated(fold: Fold, event: HistoryEvent) -> None:
             "workflowId": attributes.workflow_id,
             **set_only(
                 taskQueue=attributes.task_queue.name,
-                parentClosePolicy=enum_name(
-                    ParentClosePolicy, attributes.parent_close_policy, "PARENT_CLOSE_POLICY_"
-                ),
+                parentClosePolicy=enum_name(ParentClosePolicy, attributes.parent_close_policy, "PARENT_CLOSE_POLICY_"),
             ),
         },
     )

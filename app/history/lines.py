@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from textwrap import shorten
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCause
@@ -62,11 +63,12 @@ def _reason(failure: Failure) -> str:
     """The message of the innermost cause, which is what went wrong."""
     while failure.HasField("cause"):
         failure = failure.cause
-    return f": {failure.message}" if failure.message else ""
+    return _because(failure.message)
 
 
 def _because(text: str) -> str:
-    return f": {text}" if text else ""
+    """On one line, and not for ever."""
+    return f": {shorten(text, 160, placeholder='…')}" if text else ""
 
 
 def _started(a: Any, event: HistoryEvent, _names: _Names) -> str:
@@ -163,12 +165,8 @@ LINES: Mapping[int, Line] = {
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: _named("Workflow timed out"),
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: _named("Workflow canceled"),
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: lambda a, _e, _n: f"Workflow terminated{_because(a.reason)}",
-    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: _named(
-        "Workflow continued as run {a.new_execution_run_id}"
-    ),
-    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: lambda a, _e, _n: (
-        f"Cancel requested{_because(a.cause)}"
-    ),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: _named("Workflow continued as run {a.new_execution_run_id}"),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: lambda a, _e, _n: f"Cancel requested{_because(a.cause)}",
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED: lambda a, _e, _n: f"Workflow paused{_because(a.reason)}",
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED: lambda a, _e, _n: f"Workflow unpaused{_because(a.reason)}",
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: _named("Workflow options updated"),
@@ -220,22 +218,14 @@ LINES: Mapping[int, Line] = {
     _T.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: _keys("Memo set:", lambda a: a.upserted_memo.fields),
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: _named("Update {a.request.input.name} admitted"),
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: _update_accepted,
-    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_REJECTED: lambda a, _e, _n: (
-        f"Update rejected{_reason(a.failure)}"
-    ),
+    _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_REJECTED: lambda a, _e, _n: f"Update rejected{_reason(a.failure)}",
     _T.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED: _update_completed,
     _T.EVENT_TYPE_NEXUS_OPERATION_SCHEDULED: _named("Nexus operation {a.service}.{a.operation} scheduled"),
     _T.EVENT_TYPE_NEXUS_OPERATION_STARTED: _bar("nexus", "Nexus operation", "started", "scheduled_event_id"),
-    _T.EVENT_TYPE_NEXUS_OPERATION_COMPLETED: _bar(
-        "nexus", "Nexus operation", "completed", "scheduled_event_id"
-    ),
+    _T.EVENT_TYPE_NEXUS_OPERATION_COMPLETED: _bar("nexus", "Nexus operation", "completed", "scheduled_event_id"),
     _T.EVENT_TYPE_NEXUS_OPERATION_FAILED: _bar("nexus", "Nexus operation", "failed", "scheduled_event_id"),
-    _T.EVENT_TYPE_NEXUS_OPERATION_CANCELED: _bar(
-        "nexus", "Nexus operation", "canceled", "scheduled_event_id"
-    ),
-    _T.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT: _bar(
-        "nexus", "Nexus operation", "timed out", "scheduled_event_id"
-    ),
+    _T.EVENT_TYPE_NEXUS_OPERATION_CANCELED: _bar("nexus", "Nexus operation", "canceled", "scheduled_event_id"),
+    _T.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT: _bar("nexus", "Nexus operation", "timed out", "scheduled_event_id"),
     _T.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED: _bar(
         "nexus", "Nexus operation", "asked to cancel", "scheduled_event_id"
     ),

@@ -24,9 +24,7 @@ def on_scheduled(fold: Fold, event: HistoryEvent) -> None:
         f"{attributes.service}.{attributes.operation}",
         summary=summary_of(event),
         input=(payload_of(attributes.input),) if attributes.HasField("input") else (),
-        detail=set_only(
-            endpoint=attributes.endpoint, service=attributes.service, operation=attributes.operation
-        ),
+        detail=set_only(endpoint=attributes.endpoint, service=attributes.service, operation=attributes.operation),
     )
 
 

@@ -34,9 +34,7 @@ def with_pending(projection: Projection, pending: Iterable[PendingActivity]) -> 
         activities.append(activity)
     if not merged:
         return projection
-    timeline = tuple(
-        _bar(item, merged[item.key]) if item.key in merged else item for item in projection.timeline
-    )
+    timeline = tuple(_bar(item, merged[item.key]) if item.key in merged else item for item in projection.timeline)
     return replace(projection, activities=tuple(activities), timeline=timeline)
 
 
@@ -50,9 +48,7 @@ def _merge(activity: Activity, pending: PendingActivity) -> Activity:
         before = (Attempt(attempt - 1, started, failure=pending.last_failure, worker_identity=identity),)
     current = Attempt(attempt)
     if running:
-        current = replace(
-            current, start_time=pending.last_started_time, worker_identity=pending.last_worker_identity
-        )
+        current = replace(current, start_time=pending.last_started_time, worker_identity=pending.last_worker_identity)
     return replace(
         activity,
         status=status_of(pending, activity.status),

@@ -51,8 +51,7 @@ def _shift(fold: Fold, name: str, status: PhaseStatus, group: str | None) -> Non
     phase = replace(
         phase,
         status=status,
-        start_time=phase.start_time
-        or (None if status in {PhaseStatus.PENDING, PhaseStatus.SKIPPED} else fold.time),
+        start_time=phase.start_time or (None if status in {PhaseStatus.PENDING, PhaseStatus.SKIPPED} else fold.time),
         close_time=fold.time if status in ENDS else None,
         parallel_group=group or phase.parallel_group,
         event_ids=(*phase.event_ids, fold.event_id),

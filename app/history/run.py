@@ -140,9 +140,7 @@ def on_failed(fold: Fold, event: HistoryEvent) -> None:
 def on_timed_out(fold: Fold, event: HistoryEvent) -> None:
     attributes = event.workflow_execution_timed_out_event_attributes
     failure = Failure("Workflow timed out", FailureKind.TIMEOUT, timeout_type="START_TO_CLOSE")
-    close(
-        fold, WorkflowStatus.TIMED_OUT, failure=failure, next_run_id=attributes.new_execution_run_id or None
-    )
+    close(fold, WorkflowStatus.TIMED_OUT, failure=failure, next_run_id=attributes.new_execution_run_id or None)
 
 
 def on_canceled(fold: Fold, event: HistoryEvent) -> None:

@@ -107,7 +107,10 @@ async def _progresses(watch: Watch, after: Cursor | None, max_rate: float | None
         sent_at = clock()
         if position is not None and not pace:
             for point in _earlier(view.projection.points, position):
-                yield _replayed(watch.ref, view, point)
+                step = _replayed(watch.ref, view, point)
+                if step.cursor.digest != digest:
+                    yield step
+                    digest = step.cursor.digest
         step = _now(watch.ref, view)
         if step.cursor.digest != digest or position is None or _has_moved(view, position):
             yield step
@@ -135,13 +138,17 @@ def _has_moved(view: RunView, position: int) -> bool:
 
 
 def _replayed(ref: ExecutionRef, view: RunView, point: ProgressPoint) -> ProgressStep:
-    return ProgressStep(cursor_at(ref, point.event_id), view, progress_at(point), point.status)
+    return _step(ref, view, point.event_id, progress_at(point), point.status)
 
 
 def _now(ref: ExecutionRef, view: RunView) -> ProgressStep:
     said = progress(view.projection, view.pending_activities, datetime.now(UTC))
-    cursor = replace(cursor_at(ref, view.projection.last_event_id), digest=digest_of(said, view.projection.status))
-    return ProgressStep(cursor, view, said, view.projection.status)
+    return _step(ref, view, view.projection.last_event_id, said, view.projection.status)
+
+
+def _step(ref: ExecutionRef, view: RunView, event_id: int, said: Progress, status: WorkflowStatus) -> ProgressStep:
+    cursor = replace(cursor_at(ref, event_id), digest=digest_of(said, status))
+    return ProgressStep(cursor, view, said, status)
 
 
 def digest_of(said: Progress, status: WorkflowStatus) -> str:

@@ -63,8 +63,7 @@ def _failing_task(
     failed = (
         item.end_time
         for item in reversed(projection.timeline)
-        if item.kind is TimelineKind.WORKFLOW_TASK
-        and item.status in {TimelineStatus.FAILED, TimelineStatus.TIMED_OUT}
+        if item.kind is TimelineKind.WORKFLOW_TASK and item.status in {TimelineStatus.FAILED, TimelineStatus.TIMED_OUT}
     )
     scheduled = pending_workflow_task.scheduled_time if pending_workflow_task else None
     since = next(failed, None) or scheduled or projection.last_event_time or now
@@ -73,15 +72,11 @@ def _failing_task(
     yield Blocker(BlockerKind.WORKFLOW_TASK_FAILING, f"The workflow's own code fails{reason}{times}", since)
 
 
-def _stuck_activities(
-    projection: Projection, pending: Iterable[PendingActivity], now: datetime
-) -> Iterator[Blocker]:
+def _stuck_activities(projection: Projection, pending: Iterable[PendingActivity], now: datetime) -> Iterator[Blocker]:
     known = {each.activity_id: each for each in projection.activities if not each.status.is_closed}
     for each in pending:
         activity = known.get(each.activity_id)
-        since = (
-            each.last_started_time or each.scheduled_time or (activity.scheduled_time if activity else now)
-        )
+        since = each.last_started_time or each.scheduled_time or (activity.scheduled_time if activity else now)
         if each.paused or each.state in PAUSED:
             message = f"Activity {each.activity_type} is paused"
             yield Blocker(BlockerKind.ACTIVITY_PAUSED, message, since, each.activity_id)
@@ -109,9 +104,7 @@ def _waiting(
 ) -> Iterator[Blocker]:
     """What a run without open activities waits for."""
     open_bars = [
-        item
-        for item in open_bars
-        if item.kind is not TimelineKind.PHASE and not item.key.startswith("pause:")
+        item for item in open_bars if item.kind is not TimelineKind.PHASE and not item.key.startswith("pause:")
     ]
     children = [item for item in open_bars if item.kind is TimelineKind.CHILD_WORKFLOW]
     timers = [item for item in open_bars if item.kind is TimelineKind.TIMER]

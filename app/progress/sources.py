@@ -121,9 +121,7 @@ def _told(value: Json, source: ProgressSource, time: datetime) -> Progress | Non
     return Progress(time, source, percent, step, message, completed, total)
 
 
-def _heartbeat(
-    projection: Projection, pending: tuple[PendingActivity, ...], time: datetime
-) -> Progress | None:
+def _heartbeat(projection: Projection, pending: tuple[PendingActivity, ...], time: datetime) -> Progress | None:
     """The running activities' own progress. One known activity speaks for the run; of several, each is
     worth the same, and the latest heartbeat gives step and message."""
     states = {activity.activity_id: activity.status for activity in projection.activities}

@@ -179,11 +179,14 @@ async def hosted(
 
     await eventually(is_up)
     port = listener.getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
-        yield Host(script, server, port, http)
-    server.should_exit = True
-    async with asyncio.timeout(10):
-        await serving
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+            yield Host(script, server, port, http)
+    finally:
+        server.should_exit = True
+        async with asyncio.timeout(10):
+            await serving
+        listener.close()
 
 
 def fast(**limits: Any) -> Pace:

@@ -93,3 +93,13 @@ def test_attributes_are_decoded() -> None:
     failed = next(event for event in recorded("compensated") if event_type_name(event) == "ActivityTaskFailed")
     assert event_attributes(failed)["failure"]["applicationFailureInfo"]["details"] == [{"source": "broken"}]
     assert event_attributes(HistoryEvent()) == {}
+
+
+def test_a_long_message_becomes_one_short_line() -> None:
+    event = recorded("terminated")[-1]
+    long = HistoryEvent()
+    long.CopyFrom(event)
+    long.workflow_execution_terminated_event_attributes.reason = "first\nsecond " + "word " * 100
+    text = human_line(long)
+    assert text.startswith("Workflow terminated: first second word")
+    assert len(text) < 200

@@ -217,7 +217,7 @@ class WorkflowExecution(Node):
 
 
 async def view_of(execution: model.Execution, info: Info) -> model.RunView:
-    return await info.context.loaders.views.load(execution)
+    return await info.context.loaders.view(execution)
 
 
 async def related(

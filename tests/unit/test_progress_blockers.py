@@ -1,0 +1,132 @@
+"""Why a run is not moving."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from recordings import REF, START, event, recorded
+from temporalio.api.common.v1 import ActivityType, WorkflowType
+from temporalio.api.history.v1 import HistoryEvent
+
+from app.history import event_type_name, project
+from app.model import (
+    Blocker,
+    BlockerKind,
+    Failure,
+    FailureKind,
+    PendingActivity,
+    PendingActivityState,
+    PendingWorkflowTask,
+    Projection,
+)
+from app.progress import blockers
+
+NOW = START + timedelta(seconds=100)
+BEGIN = [
+    event(1, "WORKFLOW_EXECUTION_STARTED"),
+    event(2, "WORKFLOW_TASK_SCHEDULED"),
+    event(3, "WORKFLOW_TASK_STARTED", scheduled_event_id=2),
+    event(4, "WORKFLOW_TASK_COMPLETED", scheduled_event_id=2),
+]
+ACTIVITY = event(5, "ACTIVITY_TASK_SCHEDULED", activity_id="a", activity_type=ActivityType(name="Fetch"))
+TIMER = event(6, "TIMER_STARTED", timer_id="nap")
+TIMER.timer_started_event_attributes.start_to_fire_timeout.FromTimedelta(timedelta(seconds=60))
+CHILD = event(
+    7, "START_CHILD_WORKFLOW_EXECUTION_INITIATED", workflow_type=WorkflowType(name="Kid"), workflow_id="kid-1"
+)
+
+
+def run(*events: HistoryEvent) -> Projection:
+    return project(REF, [*BEGIN, *events])
+
+
+def found(projection: Projection, *pending: PendingActivity, task: PendingWorkflowTask | None = None) -> list[Blocker]:
+    return list(blockers(projection, pending, task, NOW))
+
+
+def kinds(
+    projection: Projection, *pending: PendingActivity, task: PendingWorkflowTask | None = None
+) -> list[BlockerKind]:
+    return [blocker.kind for blocker in found(projection, *pending, task=task)]
+
+
+def pending(attempt: int, state: PendingActivityState = PendingActivityState.STARTED) -> PendingActivity:
+    return PendingActivity(
+        "a",
+        "Fetch",
+        state,
+        attempt,
+        last_failure=Failure("connection refused", FailureKind.APPLICATION),
+        maximum_attempts=5,
+        next_attempt_time=NOW,
+        last_started_time=START + timedelta(seconds=20),
+    )
+
+
+def test_a_running_activity_blocks_nothing() -> None:
+    assert kinds(run(ACTIVITY), pending(1)) == []
+    assert kinds(run(ACTIVITY, TIMER, CHILD), pending(1)) == []
+
+
+def test_retrying_activity() -> None:
+    (blocker,) = found(run(ACTIVITY), pending(3, PendingActivityState.SCHEDULED))
+    assert blocker == Blocker(
+        BlockerKind.ACTIVITY_RETRYING,
+        "Activity Fetch is on attempt 3 of 5: connection refused",
+        START + timedelta(seconds=20),
+        "a",
+        NOW,
+    )
+
+
+def test_paused_activity() -> None:
+    assert kinds(run(ACTIVITY), pending(3, PendingActivityState.PAUSED)) == [BlockerKind.ACTIVITY_PAUSED]
+
+
+def test_paused_workflow() -> None:
+    paused = event(8, "WORKFLOW_EXECUTION_PAUSED", reason="audit", identity="op")
+    (blocker,) = found(run(ACTIVITY, paused), pending(1))
+    assert blocker == Blocker(BlockerKind.WORKFLOW_PAUSED, "Workflow is paused: audit", START + timedelta(seconds=8))
+    assert kinds(run(paused)) == [BlockerKind.WORKFLOW_PAUSED]
+
+
+def test_timer() -> None:
+    (blocker,) = found(run(TIMER))
+    assert (blocker.kind, blocker.since) == (BlockerKind.TIMER, START + timedelta(seconds=6))
+    assert "nap until 2026-01-01T00:01:06" in blocker.message
+    fired = event(9, "TIMER_FIRED", started_event_id=6)
+    assert BlockerKind.TIMER not in kinds(run(TIMER, fired))
+
+
+def test_child() -> None:
+    (blocker,) = found(run(CHILD, TIMER))
+    assert (blocker.kind, blocker.message) == (
+        BlockerKind.CHILD_RUNNING,
+        "Waiting for child workflow Kid (kid-1)",
+    )
+
+
+def test_waiting_for_a_signal() -> None:
+    assert kinds(run()) == [BlockerKind.WAITING_FOR_SIGNAL]
+    task = PendingWorkflowTask("SCHEDULED", START, None, 1)
+    assert kinds(run(), task=task) == []
+    assert kinds(run(event(5, "WORKFLOW_TASK_SCHEDULED"))) == []
+    # A start delay or a cron backoff: no workflow task yet.
+    assert kinds(project(REF, BEGIN[:1])) == []
+
+
+def test_failing_workflow_task() -> None:
+    events = recorded("failed_task")
+    failed = next(each.event_id for each in events if event_type_name(each) == "WorkflowTaskFailed")
+    task = PendingWorkflowTask("STARTED", START, None, 4)
+    projection = project(REF, events[:failed])
+    (blocker,) = found(projection, task=task)
+    assert blocker.kind is BlockerKind.WORKFLOW_TASK_FAILING
+    assert blocker.message == "The workflow's own code fails: a bug in the workflow (attempt 4)"
+    assert blocker.since == projection.last_event_time
+    assert kinds(run(), task=task) == [BlockerKind.WORKFLOW_TASK_FAILING]
+
+
+def test_a_closed_run_has_none() -> None:
+    closed = run(ACTIVITY, TIMER, event(9, "WORKFLOW_EXECUTION_TERMINATED", reason="x"))
+    assert kinds(closed, pending(5)) == []
