@@ -168,9 +168,7 @@ class Bus:
         if channel not in self._listeners:
             raise ValueError(f"The bus has no channel {channel!r}.")
         if len(message.encode()) > MAX_BYTES:
-            raise ValueError(
-                f"A hint of {len(message.encode())} bytes is too long: ids only, {MAX_BYTES} at most."
-            )
+            raise ValueError(f"A hint of {len(message.encode())} bytes is too long: ids only, {MAX_BYTES} at most.")
         sent = await self._send(_PREFIX + channel, message)
         (metrics.HINTS_PUBLISHED if sent else metrics.HINTS_LOST).labels(channel).inc()
         return sent
@@ -239,9 +237,7 @@ class Bus:
                 for channel in (*self._listeners, None):
                     name = self._ping_channel if channel is None else _PREFIX + channel
                     subscriber = await stack.enter_async_context(broadcast.subscribe(name))
-                    readers.append(
-                        asyncio.create_task(self._read(channel, subscriber, pongs), name=f"bus {name}")
-                    )
+                    readers.append(asyncio.create_task(self._read(channel, subscriber, pongs), name=f"bus {name}"))
             self._failed.clear()
             self._broadcast, self._reason = broadcast, "Hints travel."
             metrics.BUS_CONNECTED.set(1)

@@ -54,9 +54,7 @@ WEBSOCKETS = _gauge("websocket_connections", "Open WebSocket connections")
 WEBSOCKETS_CLOSED = _counter("websocket_closes", "WebSocket connections that ended, by close code", "code")
 EVENT_STREAMS = _gauge("event_streams", "Open SSE streams")
 MESSAGES = _counter("messages_delivered", "GraphQL results handed to sockets of streams", "transport")
-SLOW_CLIENTS = _counter(
-    "slow_clients_dropped", "Connections cut because the client stopped reading", "transport"
-)
+SLOW_CLIENTS = _counter("slow_clients_dropped", "Connections cut because the client stopped reading", "transport")
 
 # The engine.
 OPERATIONS = _histogram(
@@ -79,9 +77,7 @@ BUS_RECONNECTS = _counter("bus_reconnects", "Times that the bus had to be connec
 HINTS_PUBLISHED = _counter("bus_hints_published", "Hints sent to every process", "channel")
 HINTS_LOST = _counter("bus_hints_lost", "Hints that could not be sent", "channel")
 HINTS_RECEIVED = _counter("bus_hints_received", "Hints that arrived from any process", "channel")
-HINTS_OVERFLOWED = _counter(
-    "bus_hints_overflowed", "Times that a slow listener's hints became one RESYNC", "channel"
-)
+HINTS_OVERFLOWED = _counter("bus_hints_overflowed", "Times that a slow listener's hints became one RESYNC", "channel")
 
 # The indexer.
 INDEXER_LEADER = _gauge("indexer_leader", "1 in the process that indexes, else 0")
@@ -89,9 +85,7 @@ INDEXER_LAG = _gauge(
     "indexer_lag_seconds", "Age of the newest state of Temporal that the index surely has", "namespace"
 )
 INDEXER_TICKS = _counter("indexer_ticks", "Rounds of the indexer", "namespace", "outcome")
-VISIBILITY_REQUESTS = _counter(
-    "indexer_visibility_requests", "Pages of Temporal's visibility read", "namespace"
-)
+VISIBILITY_REQUESTS = _counter("indexer_visibility_requests", "Pages of Temporal's visibility read", "namespace")
 INDEXED = _counter("indexer_rows_written", "Executions written to the index", "namespace")
 ARCHIVED = _counter("indexer_archived", "Closed histories archived", "namespace", "outcome")
 

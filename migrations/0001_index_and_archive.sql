@@ -35,12 +35,16 @@ create table executions (
     duration           double precision generated always as (extract(epoch from close_time - start_time)) stored,
     archived_at        timestamptz,
     last_change        text collate "C" not null default 'STARTED',
+    left_tenant        text collate "C",
+    left_environment   text collate "C",
     primary key (namespace, workflow_id, run_id)
 );
 
 comment on column executions.duration is 'seconds from start to close';
 comment on column executions.archived_at is 'when the history was archived; null while Temporal alone has it';
 comment on column executions.last_change is 'what the last write did, for the entry in changes that goes with it';
+
+comment on column executions.left_tenant is 'the tenant that the last write took the run from, else null';
 
 create index executions_newest on executions (start_time desc, run_id desc);
 create index executions_by_scope on executions (tenant, environment, start_time desc, run_id desc);

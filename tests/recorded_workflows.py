@@ -7,44 +7,16 @@ from contextlib import suppress
 from datetime import timedelta
 
 import nexusrpc
-from temporalio import activity, nexus, workflow
+from temporalio import nexus, workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+
+from tests.recorded_activities import fetch, hang, undo, write
 
 TENANT = SearchAttributeKey.for_keyword("TenantId")
 SHORT = timedelta(seconds=10)
 SOON = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3)
 ONCE = RetryPolicy(maximum_attempts=1)
-
-
-@activity.defn
-async def fetch(source: str) -> list[int]:
-    """Fails on its first two attempts where the source is flaky."""
-    if source == "flaky" and activity.info().attempt < 3:
-        raise ApplicationError("connection refused", type="ConnectionError")
-    if source == "broken":
-        raise ApplicationError("no such source", {"source": source}, type="UnknownSource", non_retryable=True)
-    activity.heartbeat({"percent": 50, "step": "download"})
-    return [1, 2, 3]
-
-
-@activity.defn
-async def write(rows: list[int]) -> int:
-    return len(rows)
-
-
-@activity.defn
-async def undo(what: str) -> str:
-    return f"undid {what}"
-
-
-@activity.defn
-async def hang(heartbeats: bool) -> None:
-    """Runs until it is canceled or timed out."""
-    while True:
-        if heartbeats:
-            activity.heartbeat("alive")
-        await asyncio.sleep(0.1)
 
 
 @workflow.defn
@@ -113,7 +85,7 @@ class Timeouts:
              "task_queue": "nobody-polls-this"},
         ):  # fmt: skip
             try:
-                await workflow.execute_activity(hang, False, retry_policy=ONCE, **options)  # type: ignore[call-overload]
+                await workflow.execute_activity(hang, False, retry_policy=ONCE, **options)
             except ActivityError as error:
                 seen.append(str(error.cause))
         await workflow.sleep(60)
@@ -305,4 +277,3 @@ WORKFLOWS = [
     Sync, Compensated, Timeouts, Locals, Echo, Parent, Pages, Inbox, Sender, Cancelable, Stumbling, Retried,
     Caller,
 ]  # fmt: skip
-ACTIVITIES = [fetch, write, undo, hang]

@@ -12,11 +12,12 @@ from app.dev import console, ports, postgres, temporal
 from app.dev.child import Program
 from app.dev.folder import Folder
 from app.dev.python import python
-from app.dev.tree import Tree
+from app.dev.tree import StartError, Tree
 from app.settings import DevSettings, Settings, temporal_connection
 
 SERVER_DEADLINE, MIGRATION_DEADLINE, READY_DEADLINE = 60.0, 300.0, 30.0
 """Seconds in which Postgres and Temporal must be ready, the migration done, and the gateway ready."""
+PROBE_TIMEOUT = 5.0
 CLIENT_GRACE = 4.0
 """Most seconds that open requests get at the end, so that everything has ended within ten."""
 
@@ -103,7 +104,8 @@ async def _live(plan: Plan, tree: Tree) -> None:
     await tree.start(_ours("indexer", environment, "index"))
     if plan.with_worker:
         await tree.start(_ours("worker", environment, "worker"))
-    await tree.unless_one_dies(_until_ready(plan.gateway), READY_DEADLINE, "the gateway")
+    ready = _until_ready(plan.gateway)
+    await tree.unless_one_dies(ready, READY_DEADLINE + PROBE_TIMEOUT, "the gateway")
     console.banner(_places(plan, database_url), f"http://{plan.gateway}/graphql")
     await tree.keep()
 
@@ -144,16 +146,20 @@ def _ours(name: str, environment: dict[str, str], *arguments: str) -> Program:
 
 
 async def _until_ready(gateway: str) -> None:
-    """Return when the gateway says that it can do its work; the caller's deadline ends a wait for ever."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-        while True:
+    """Return when the gateway says that it can do its work. Raises StartError with its last answer."""
+    until, answer = asyncio.get_running_loop().time() + READY_DEADLINE, "no answer"
+    async with httpx.AsyncClient(trust_env=False, timeout=PROBE_TIMEOUT) as client:
+        while asyncio.get_running_loop().time() < until:
             try:
                 response = await client.get(f"http://{gateway}/health/ready")
-                if response.status_code == httpx.codes.OK:
+            except httpx.TransportError as error:
+                answer = str(error)
+            else:
+                if response.is_success:
                     return
-            except httpx.TransportError:
-                pass  # not listening yet
+                answer = response.text
             await asyncio.sleep(0.05)
+    raise StartError(f"the gateway was not ready within {READY_DEADLINE:g} seconds; it said: {answer}")
 
 
 def _places(plan: Plan, database_url: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ What does not have that shape is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from app.history.fold import Fold
@@ -27,7 +26,7 @@ CLOSES = {
 
 
 def publish(fold: Fold, value: Json) -> None:
-    for name, status, group in _read(value):
+    for name, (status, group) in _read(value).items():
         known = fold.phases.get(name)
         if known is None or known.status is not status:
             _shift(fold, name, status, group)
@@ -72,7 +71,9 @@ def _key(phase: Phase) -> str:
     return f"phase:{phase.event_ids[-1]}:{phase.name}"
 
 
-def _read(value: Json) -> Iterator[tuple[str, PhaseStatus, str | None]]:
+def _read(value: Json) -> dict[str, tuple[PhaseStatus, str | None]]:
+    """Status and group by name; of several entries with one name the last counts."""
+    found = {}
     for each in value if isinstance(value, list) else [value]:
         if not isinstance(each, dict) or not isinstance(each.get("name"), str) or not each["name"]:
             continue
@@ -80,4 +81,5 @@ def _read(value: Json) -> Iterator[tuple[str, PhaseStatus, str | None]]:
         if not isinstance(status, str) or status.upper() not in PhaseStatus.__members__:
             continue
         group = next((each[key] for key in ("parallelGroup", "parallel_group", "group") if key in each), None)
-        yield each["name"], PhaseStatus[status.upper()], group if isinstance(group, str) else None
+        found[each["name"]] = PhaseStatus[status.upper()], group if isinstance(group, str) else None
+    return found

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app import metrics
-from app.errors import DatabaseUnavailable, DeadlineExceeded, NotFound, RateLimited, TemporalUnavailable
+from app.errors import (
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    NotFound,
+    RateLimited,
+    TemporalUnavailable,
+    TidelineError,
+)
 from app.history import Projector
 from app.indexer.supervision import backoff, for_each
 from app.indexer.writer import Writer
@@ -77,10 +84,13 @@ class Archiver:
             await self._archive_run(ref)
         except _EVERYBODYS:
             raise
-        except Exception:
+        except Exception as error:
             self._wait(ref)
-            log.exception("run not archived", workflow_id=ref.workflow_id, run_id=ref.run_id)
             metrics.ARCHIVED.labels(ref.namespace, "error").inc()
+            if isinstance(error, TidelineError):
+                log.warning("run not archived", run_id=ref.run_id, reason=error.message)
+            else:
+                log.exception("run not archived", run_id=ref.run_id)
         else:
             self._failing.pop(ref.run_id, None)
             metrics.ARCHIVED.labels(ref.namespace, "ok").inc()

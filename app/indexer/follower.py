@@ -198,9 +198,7 @@ class Follower:
             while wait := self._bucket.take(time.monotonic()):  # noqa: ASYNC110 - only time fills the bucket
                 await asyncio.sleep(wait)
         metrics.VISIBILITY_REQUESTS.labels(self.namespace).inc()
-        rows, token = await reads.list_executions(
-            self._temporal, self.namespace, query, self._page_size, token
-        )
+        rows, token = await reads.list_executions(self._temporal, self.namespace, query, self._page_size, token)
         now = time.monotonic()
         for row in rows:
             self._server.saw(row.close_time or row.start_time, now)

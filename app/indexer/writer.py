@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from app import metrics
 from app.errors import NotFound
@@ -91,6 +92,9 @@ class Writer:
             await self.record([described.execution])
 
     async def forget(self, ref: ExecutionRef) -> None:
+        """Temporal has not found the run. Raises NotFound, and forgets nothing, where the namespace is not
+        there either: that says nothing of the run."""
+        await self._temporal.call("describe_namespace", DescribeNamespaceRequest(namespace=ref.namespace))
         self._fingerprints.forget(ref)
         if await self._executions.delete(ref):
             await self.tell()

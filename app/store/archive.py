@@ -64,9 +64,7 @@ class Archive:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Projection)
 
-    async def put(
-        self, ref: ExecutionRef, projection: Projection | None, events: Sequence[HistoryEvent]
-    ) -> bool:
+    async def put(self, ref: ExecutionRef, projection: Projection | None, events: Sequence[HistoryEvent]) -> bool:
         """Keep a closed run and write what its history adds to its row; True where the row changed visibly.
 
         Without a projection the history alone is kept.
@@ -124,9 +122,7 @@ class Archive:
         )
         if packed is None:
             return None
-        return (
-            await asyncio.to_thread(_events_of, packed) if len(packed) > _INLINE_BYTES else _events_of(packed)
-        )
+        return await asyncio.to_thread(_events_of, packed) if len(packed) > _INLINE_BYTES else _events_of(packed)
 
 
 def _events_of(packed: bytes) -> list[HistoryEvent]:

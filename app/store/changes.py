@@ -26,6 +26,11 @@ _CUT = """
 with cut as (
     delete from changes where at < now() - $1::interval and xid < pg_snapshot_xmin(pg_current_snapshot())
     returning xid, position
+), foreign_entries as (
+    -- A dump restored into another cluster brings transactions that have not happened there yet.
+    delete from changes where xid >= pg_snapshot_xmax(pg_current_snapshot())
+), foreign_cut as (
+    delete from changes_cut where xid >= pg_snapshot_xmax(pg_current_snapshot())
 ), newest as (
     select xid, position from cut order by xid desc, position desc limit 1
 ), kept as (
@@ -47,9 +52,7 @@ class Changes:
         """A cursor behind everything that has certainly been committed before now: read the lists after
         taking it, then follow the log from it. It may bring entries that the lists already show, never skip
         one."""
-        xid: int = await self._database.fetchval(
-            "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-        )
+        xid: int = await self._database.fetchval("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         return ChangeCursor(xid=xid, position=0)
 
     async def after(self, cursor: ChangeCursor, limit: int = 500) -> list[Change]:
@@ -58,9 +61,11 @@ class Changes:
         return [_change_of(row) for row in rows]
 
     async def is_cut(self, cursor: ChangeCursor) -> bool:
-        """Whether entries behind the cursor are no longer in the log."""
+        """Whether entries behind the cursor may no longer be in the log: they were cut, or the cursor is of
+        another Postgres cluster, from which this database was copied."""
         cut: bool = await self._database.fetchval(
-            "select exists (select from changes_cut where (xid, position) > ($1::text::xid8, $2))",
+            "select exists (select from changes_cut where (xid, position) > ($1::text::xid8, $2))"
+            " or $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot())",
             str(cursor.xid),
             cursor.position,
         )

@@ -48,6 +48,8 @@ def _merged(column: str) -> str:
 
 _MERGED = {column: _merged(column) for column in COLUMNS if column not in _KEY}
 
+_MOVED = "(held.tenant, held.environment) is distinct from (excluded.tenant, excluded.environment)"
+
 _RECORD = f"""
 with written as (
     insert into executions as held ({", ".join(COLUMNS)})
@@ -55,15 +57,21 @@ with written as (
     on conflict (namespace, workflow_id, run_id) do update set
         {", ".join(f"{column} = {merged}" for column, merged in _MERGED.items())},
         last_change = case
-            when held.status in {OPEN} and excluded.status not in {OPEN} then 'CLOSED' else 'UPDATED' end
+            when held.status in {OPEN} and excluded.status not in {OPEN} then 'CLOSED' else 'UPDATED' end,
+        left_tenant = case when {_MOVED} then held.tenant end,
+        left_environment = case when {_MOVED} then held.environment end
     where (held.status in {OPEN} or excluded.status not in {OPEN})
         and ({", ".join(f"held.{column}" for column in _MERGED)})
         is distinct from ({", ".join(_MERGED.values())})
-    returning namespace, workflow_id, run_id, tenant, environment, last_change
+    returning namespace, workflow_id, run_id, tenant, environment, last_change, left_tenant, left_environment
+), logged as (
+    insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
+    select left_tenant, left_environment, namespace, workflow_id, run_id, 'DELETED' from written
+    where left_tenant is not null
+    union all
+    select tenant, environment, namespace, workflow_id, run_id, last_change from written
 )
-insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
-select tenant, environment, namespace, workflow_id, run_id, last_change from written
-returning namespace, workflow_id, run_id, kind
+select namespace, workflow_id, run_id, last_change as kind from written
 """
 
 _SELECT = f"select {', '.join(f'e.{column}' for column in COLUMNS)} from executions e"
@@ -92,7 +100,7 @@ class Executions:
 
         A row that says nothing new is left alone. A closed run never opens again. What the source does not
         know (an unset failure, summary, next run and the like) keeps the value it had. Each change is in the
-        change log when this returns.
+        change log when this returns; there, a run that moves to another tenant is deleted for the first.
         """
         rows = _one_each(executions)
         if not rows:
@@ -130,8 +138,7 @@ class Executions:
     async def latest(self, namespace: str, workflow_id: str) -> Execution | None:
         """The run of this workflow id that started last."""
         row = await self._database.fetchrow(
-            f"{_SELECT} where namespace = $1 and workflow_id = $2"
-            " order by start_time desc, run_id desc limit 1",
+            f"{_SELECT} where namespace = $1 and workflow_id = $2 order by start_time desc, run_id desc limit 1",
             namespace,
             workflow_id,
         )

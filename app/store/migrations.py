@@ -110,9 +110,7 @@ async def _connected(url: str) -> AsyncIterator[Connection]:
                 },
             )
         except TimeoutError:
-            raise DatabaseUnavailable(
-                f"Postgres did not accept a connection in {_CONNECT_SECONDS} s."
-            ) from None
+            raise DatabaseUnavailable(f"Postgres did not accept a connection in {_CONNECT_SECONDS} s.") from None
         except Exception as error:
             if (configuration := misconfigured(error)) is not None:
                 raise configuration from error
@@ -137,8 +135,7 @@ async def _lock(connection: Connection) -> None:
         await connection.execute("select pg_advisory_lock($1)", _LOCK)
     except asyncpg.LockNotAvailableError:
         raise DatabaseUnavailable(
-            f"Another process has been migrating this database for {_LOCK_WAIT_SECONDS} s."
-            " Try again when it is done."
+            f"Another process has been migrating this database for {_LOCK_WAIT_SECONDS} s. Try again when it is done."
         ) from None
 
 

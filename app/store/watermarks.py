@@ -33,8 +33,7 @@ class Watermarks:
     async def lag(self, namespace: str) -> float | None:
         """Seconds since the index was last known to be up to date; None where it never was."""
         seconds: float | None = await self._database.fetchval(
-            "select extract(epoch from clock_timestamp() - updated_at)::float8 from watermarks"
-            " where namespace = $1",
+            "select extract(epoch from clock_timestamp() - updated_at)::float8 from watermarks where namespace = $1",
             namespace,
         )
         return seconds

@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.settings import Settings
 from app.web import failure, health
 from app.web.http import GraphQLOverHttp
-from app.web.middleware import REQUEST_ID, Requests
+from app.web.middleware import REQUEST_ID, Mishaps, Requests
 from app.web.parts import Parts
 from app.web.sending import SendDeadline
 from app.web.websocket import GraphQLOverWebSocket, Limits
@@ -55,6 +55,7 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
         middleware=[
             Middleware(Requests, paths=(PATH, *_PROBES), quiet=_PROBES),
             *([cors] if settings.allowed_origins else []),
+            Middleware(Mishaps),
             Middleware(SendDeadline, seconds=pace.send_deadline),
         ],
         exception_handlers={HTTPException: failure.of_http_exception},

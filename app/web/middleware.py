@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,13 +82,8 @@ class _Exchange:
         self.is_stream = False
 
     async def run(self, app: ASGIApp) -> None:
-        try:
+        with suppress(ClientGoneError):  # logged where it was found
             await app(self._scope, self._receive, self._forward)
-        except ClientGoneError:
-            pass  # logged where it was found
-        except Exception:
-            _logger.exception("request failed", path=self._scope["path"])
-            await self._apologise()
 
     async def _forward(self, message: Message) -> None:
         kind = message["type"]
@@ -102,14 +98,36 @@ class _Exchange:
             message = {**message, "headers": headers.raw}
         await self._send(message)
 
-    async def _apologise(self) -> None:
-        if self.status == 101:
-            reason = "Something went wrong inside Tideline."
-            await self._send({"type": "websocket.close", "code": Close.INTERNAL_ERROR, "reason": reason})
-        elif self.status == 499:
-            await failure.unexpected()(self._scope, self._receive, self._forward)
-        else:
-            raise RuntimeError("the response had already begun: the server cuts the connection")
+
+class Mishaps:
+    """Middleware: an exception that nobody foresaw is logged, and answered without its words.
+
+    A response that has begun cannot be taken back; then the exception goes on, and the server cuts the connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun: Message = {"type": ""}
+
+        async def watched(message: Message) -> None:
+            if not begun["type"]:
+                begun["type"] = message["type"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientGoneError:
+            raise
+        except Exception:
+            _logger.exception("request failed", path=scope["path"])
+            if not begun["type"]:
+                await failure.unexpected()(scope, receive, send)
+            elif begun["type"] == "websocket.accept":
+                await send({"type": "websocket.close", "code": Close.INTERNAL_ERROR, "reason": failure.UNEXPECTED})
+            else:
+                raise
 
 
 def _request_id(scope: Scope) -> str:

@@ -44,7 +44,7 @@ class Joined:
         self._joining = joining
         self._pace = pace
         self._app: ASGIApp | None = None
-        self.failure: Exception | None = None
+        self.failure: TidelineError | None = None
         """Why the start failed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,8 +60,9 @@ class Joined:
         except Exception as error:
             if not isinstance(error, TidelineError):
                 _logger.exception("the gateway could not start")
+                error = TidelineError("The gateway could not start, by a fault of its own. The log says which.")
             self.failure = error
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            await send({"type": "lifespan.startup.failed", "message": error.message})
             return
         try:
             self._app = build(self._settings, parts, self._pace)
@@ -104,10 +105,8 @@ def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises ConfigurationError with what to do instead."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OverflowError:
-        raise ConfigurationError(f"PORT cannot be {port}: ports go from 0 to 65535.") from None
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         raise ConfigurationError(_why_not(error, host, port)) from None
 

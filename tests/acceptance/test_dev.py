@@ -80,6 +80,29 @@ async def test_ctrl_c_ends_everything(tmp_path: Path, start_dev: Start) -> None:
         assert tideline.errors == ""
 
 
+async def test_child_that_hangs_is_killed(tmp_path: Path, start_dev: Start) -> None:
+    async with start_dev(tmp_path / "data", "--no-worker") as tideline:
+        tideline.children()["serve"].suspend()
+        async with asyncio.timeout(10):
+            assert await tideline.stop() == 0
+        assert leftovers(tideline.data) == []
+        assert "tideline: gateway did not end within 6.5 seconds and is killed.\n" in tideline.errors
+
+
+async def test_second_ctrl_c_does_not_wait(tmp_path: Path, start_dev: Start) -> None:
+    async with start_dev(tmp_path / "data", "--no-worker") as tideline:
+        tideline.children()["serve"].suspend()
+        tideline.process.send_signal(signal.SIGINT)
+
+        async def others_ended() -> bool:
+            return "index" not in tideline.children()
+
+        await eventually(others_ended)
+        async with asyncio.timeout(2):
+            assert await tideline.stop(signal.SIGINT) == 0
+        await until_nothing_left(tideline.data, deadline=2)
+
+
 async def test_nothing_outlives_a_killed_parent(tmp_path: Path, start_dev: Start) -> None:
     data = tmp_path / "data"
     async with start_dev(data) as tideline:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -27,8 +28,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app import metrics
 from app.bus import Bus
+from app.errors import NotFound
 from app.indexer import Indexer
 from app.indexer.hints import hint_of
+from app.indexer.writer import Writer
 from app.model import ChangeCursor, ChangeKind, Execution, ExecutionRef, WorkflowStatus
 from app.store import Archive, Changes, Database, Executions, Watermarks
 from app.temporal.connection import Temporal
@@ -297,8 +300,6 @@ async def test_after_a_downtime_it_catches_up(world: World) -> None:
     new = await world.start()
     brief = await world.start()
     await world.handle(brief).terminate()
-    # As if the downtime had been longer than any look back.
-    await world.database.execute("update executions set start_time = start_time - interval '1 hour'")
     async with world.indexer() as indexer:
         await world.shows(new)
         await world.shows_status(brief, WorkflowStatus.TERMINATED)
@@ -333,7 +334,7 @@ async def test_every_write_is_hinted(world: World) -> None:
 
 async def test_visibility_is_asked_at_most_four_times_a_second(world: World) -> None:
     def asked() -> float:
-        return metrics.VISIBILITY_REQUESTS.labels(world.namespace)._value.get()  # noqa: SLF001
+        return metrics.VISIBILITY_REQUESTS.labels(world.namespace)._value.get()
 
     for _ in range(30):
         await world.start()
@@ -398,7 +399,6 @@ async def _indexer_process(world: World) -> asyncio.subprocess.Process:
     )
     environment = {
         "DATABASE_URL": world.url,
-        "TIDELINE_BUS_URL": "memory://",
         "TEMPORAL_ADDRESS": world.address,
         "TEMPORAL_NAMESPACE": world.namespace,
     }
@@ -496,3 +496,24 @@ async def test_a_closed_run_whose_archiving_was_cut_off_is_archived_by_the_next(
     async with world.indexer():
         await world.archived(ref)
     assert await world.executions.unarchived([world.namespace], 10) == []
+
+
+async def test_a_namespace_that_is_not_there_costs_no_row(world: World) -> None:
+    stranger = Execution(
+        namespace="no-such-namespace",
+        workflow_id="order-1",
+        run_id=str(uuid.uuid4()),
+        workflow_type="Nobody",
+        task_queue="nobody",
+        status=WorkflowStatus.RUNNING,
+        start_time=datetime.now(UTC),
+        tenant="default",
+        environment="default",
+    )
+    await world.executions.record([stranger])
+    temporal = Temporal({"target_host": world.address}, (stranger.namespace,))
+    writer = Writer(world.executions, temporal, world.bus.publish)
+    with pytest.raises(NotFound):
+        await writer.refresh(stranger.ref)
+    await temporal.close()
+    assert await world.executions.get(stranger.ref) == stranger

@@ -57,9 +57,7 @@ async def test_entries_come_in_order_from_any_cursor(log: Changes, db: Database)
     assert await log.after(everything[-1].cursor) == []
 
 
-async def test_an_entry_that_commits_late_is_never_passed_over(
-    log: Changes, writers: list[asyncpg.Connection]
-) -> None:
+async def test_an_entry_that_commits_late_is_never_passed_over(log: Changes, writers: list[asyncpg.Connection]) -> None:
     slow, quick = writers
     begun = slow.transaction()
     await begun.start()
@@ -125,3 +123,16 @@ async def test_a_cut_log_knows_which_cursors_lost_entries(log: Changes, db: Data
         False,
         False,
     ]
+
+
+async def test_a_log_copied_from_another_cluster_does_not_hide_what_happens_in_this_one(
+    log: Changes, db: Database
+) -> None:
+    await db.execute(INSERT, "foreign")
+    await db.execute("update changes set xid = '999999999999'::xid8")
+    await db.execute("insert into changes_cut (xid, position) values ('999999999998'::xid8, 1)")
+    assert await log.is_cut(ChangeCursor(999999999999, 1))
+    await log.cut(timedelta(days=7))
+    assert not await log.is_cut(await log.latest_position())
+    await db.execute(INSERT, "new")
+    assert ids(await log.after(START)) == ["new"]

@@ -101,8 +101,7 @@ async def test_cancelled_work_gives_its_connection_back(db: Database) -> None:
 
 async def _running(db: Database, query: str) -> int:
     count: int = await db.fetchval(
-        "select count(*) from pg_stat_activity where state = 'active' and query = $1"
-        " and datname = current_database()",
+        "select count(*) from pg_stat_activity where state = 'active' and query = $1 and datname = current_database()",
         query,
     )
     return count

@@ -30,9 +30,7 @@ def execution(workflow_id: str = "order-1", **fields: Any) -> Execution:
 
 
 def closed(row: Execution, **fields: Any) -> Execution:
-    return replace(
-        row, status=WorkflowStatus.COMPLETED, close_time=row.start_time + timedelta(seconds=90), **fields
-    )
+    return replace(row, status=WorkflowStatus.COMPLETED, close_time=row.start_time + timedelta(seconds=90), **fields)
 
 
 @pytest.fixture
@@ -231,9 +229,7 @@ async def ids(runs: Executions, **fields: Any) -> set[str]:
 async def test_filters(runs: Executions) -> None:
     hour = timedelta(hours=1)
     parent = ExecutionRef("default", "a%b", "run-of-parent")
-    a = execution(
-        "a%b", run_id=parent.run_id, first_run_id="chain", metadata={"customer": "x", "tags": ["p", "q"]}
-    )
+    a = execution("a%b", run_id=parent.run_id, first_run_id="chain", metadata={"customer": "x", "tags": ["p", "q"]})
     b = execution("a_b", workflow_type="Refund", tenant="other", start_time=NOON + hour)
     c = closed(execution("axb", task_queue="slow", environment="staging", metadata={"customer": "y"}))
     d = execution(
@@ -332,6 +328,20 @@ async def test_a_scoped_list_reads_an_index_in_order(runs: Executions, db: Datab
     text = "\n".join(row[0] for row in plan)
     assert "Index Scan" in text
     assert "Sort" not in text
+
+
+async def test_a_run_that_moves_to_another_tenant_leaves_the_first_one(runs: Executions, db: Database) -> None:
+    row = execution(tenant="default")
+    await runs.record([row])
+    assert await runs.record([replace(row, tenant="acme")]) == [(row.ref, ChangeKind.UPDATED)]
+    await runs.record([replace(row, tenant="acme", memo={"a": 1})])
+    log = await Changes(db).after(ChangeCursor(0, 0))
+    assert sorted((each.tenant, each.kind) for each in log) == [
+        ("acme", ChangeKind.UPDATED),
+        ("acme", ChangeKind.UPDATED),
+        ("default", ChangeKind.DELETED),
+        ("default", ChangeKind.STARTED),
+    ]
 
 
 async def test_changes_carry_the_scope_of_a_deleted_row(runs: Executions, db: Database) -> None:

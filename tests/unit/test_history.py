@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recordings import NAMES, REF, START, activity, encoded, event, folded, items, recorded
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -17,6 +16,7 @@ from app.history import Projector, project
 from app.history.projector import HANDLERS, SILENT
 from app.model import ActivityStatus, FailureKind, ProgressPoint, TimelineKind, TimelineStatus, WorkflowStatus
 from app.protos import json_of, values_of
+from tests.recordings import NAMES, REF, START, activity, encoded, event, folded, items, recorded
 
 
 def test_sync_run() -> None:
@@ -249,7 +249,6 @@ def test_nexus() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_event_is_in_the_timeline_at_most_once_per_item(name: str) -> None:
     run = folded(name)
-    assert run.status.is_closed
     keys = [item.key for item in run.timeline]
     assert len(set(keys)) == len(keys)
     for item in run.timeline:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import START, event
 
 from app.history import assign_lanes, project
 from app.model import ExecutionRef, TimelineItem, TimelineKind, TimelineStatus
+from tests.recordings import START, event
 
 
 def item(number: int, start: int, end: int | None) -> TimelineItem:
@@ -38,7 +39,7 @@ def test_items_of_a_lane_do_not_overlap(found: list[tuple[int, int | None]]) -> 
         by_lane.setdefault(each.lane, []).append(each)
     assert sorted(by_lane) == list(range(len(by_lane)))
     for lane in by_lane.values():
-        for before, after in zip(lane, lane[1:], strict=False):
+        for before, after in pairwise(lane):
             assert before.end_time is not None
             assert before.end_time <= after.start_time
             assert (before.start_time, before.end_time) != (after.start_time, after.start_time)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from recordings import REF, START, encoded, event, items
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure, TimeoutFailureInfo
 from temporalio.api.history.v1 import HistoryEvent
@@ -14,6 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from app.history import project
 from app.model import ActivityStatus, Projection, TimelineKind, TimelineStatus
 from app.protos import values_of
+from tests.recordings import REF, START, encoded, event, items
 
 
 def marker(event_id: int, name: str, failure: Failure | None = None, **details: Any) -> HistoryEvent:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from recordings import REF, START, event, folded, recorded
 from temporalio.api.common.v1 import ActivityType
 from temporalio.api.history.v1 import HistoryEvent
 
@@ -20,6 +19,7 @@ from app.model import (
     PendingActivityState,
     TimelineStatus,
 )
+from tests.recordings import REF, START, event, folded, recorded
 
 
 def scheduled(event_id: int, activity_id: str) -> HistoryEvent:

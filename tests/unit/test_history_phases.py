@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from recordings import REF, START, encoded, event, folded, items
 from temporalio.api.common.v1 import ActivityType
 from temporalio.api.history.v1 import HistoryEvent
 
 from app.history import project
 from app.history.activities import is_compensation
 from app.model import PhaseStatus, Projection, TimelineKind, TimelineStatus
+from tests.recordings import REF, START, encoded, event, folded, items
 
 
 def publish(event_id: int, value: Any) -> HistoryEvent:
@@ -66,6 +66,13 @@ def test_a_phase_may_start_again() -> None:
         TimelineStatus.COMPLETED,
         TimelineStatus.RUNNING,
     ]
+
+
+def test_of_several_entries_with_one_name_the_last_counts() -> None:
+    entries = [{"name": "a", "status": status} for status in ("started", "completed", "started")]
+    told = run(publish(2, entries))
+    assert [phase.status for phase in told.phases] == [PhaseStatus.STARTED]
+    assert len(items(told, TimelineKind.PHASE)) == 1
 
 
 def test_the_same_value_again_changes_nothing() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import orjson
 import pytest
-from recordings import HISTORIES, NAMES, folded
 from temporalio.client import WorkflowHistory
 
 from app import inspect
 from app.errors import ConfigurationError
+from tests.recordings import HISTORIES, NAMES, folded
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,11 +62,12 @@ def test_a_bare_list_and_what_the_sdk_writes_are_read_too(tmp_path: Path) -> Non
 def test_unknown_types_and_fields_are_passed_over(tmp_path: Path) -> None:
     document = orjson.loads((HISTORIES / "sync.json").read_bytes())
     document["events"][0]["workflowExecutionStartedEventAttributes"]["novelty"] = {"a": 1}
-    document["events"].append({"eventId": "35", "eventType": "EVENT_TYPE_NOVELTY", "noveltyEventAttributes": {}})
+    last = len(document["events"]) + 1
+    document["events"].append({"eventId": str(last), "eventType": "EVENT_TYPE_NOVELTY", "noveltyEventAttributes": {}})
     path = tmp_path / "new.json"
     path.write_bytes(orjson.dumps(document))
     told = inspect.read(path).projection
-    assert told.last_event_id == 35
+    assert told.last_event_id == last
     assert told.activities == folded("sync").activities
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-from recordings import START, folded
 
 from app.model import (
     Activity,
@@ -25,6 +24,7 @@ from app.model import (
     WorkflowStatus,
 )
 from app.progress import activity_progress, progress, progress_at
+from tests.recordings import START, folded
 
 NOW = START + timedelta(seconds=100)
 COMPLETED, RUNNING = ActivityStatus.COMPLETED, ActivityStatus.RUNNING

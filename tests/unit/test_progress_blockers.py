@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from recordings import REF, START, event, recorded
 from temporalio.api.common.v1 import ActivityType, WorkflowType
 from temporalio.api.history.v1 import HistoryEvent
 
@@ -20,6 +19,7 @@ from app.model import (
     Projection,
 )
 from app.progress import blockers
+from tests.recordings import REF, START, event, recorded
 
 NOW = START + timedelta(seconds=100)
 BEGIN = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import orjson
@@ -75,12 +76,10 @@ def test_malformed_message_closes_with_4400(text: str | None, reason: str) -> No
     assert caught.value.code == Close.BAD_REQUEST
 
 
-@given(st.text())
+@given(st.text() | st.builds(lambda each: json.dumps({"type": each, "id": each, "payload": each}), st.text()))
 def test_whatever_text_comes_is_a_message_or_a_close(text: str) -> None:
-    try:
+    with contextlib.suppress(ClosedError):
         parse(text)
-    except ClosedError as closed:
-        assert len(closed.reason.encode()) <= 123
 
 
 @given(st.text(alphabet="€ü😀a", max_size=200))
@@ -99,7 +98,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), st.dictionaries(st.text(), JSON))
+@given(st.text(st.characters(codec="utf-8"), min_size=1), st.dictionaries(st.text(), JSON))
 def test_splicing_equals_encoding(id_: str, payload: dict[str, object]) -> None:
     try:
         body = orjson.dumps(payload)
