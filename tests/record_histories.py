@@ -1,6 +1,7 @@
 """Records real histories for the tests of the projection: `python -m tests.record_histories`.
 
-Plays `scenarios` against a development server and writes what `temporal workflow show --output json` exports into `tests/histories/<scenario>.json`.
+Plays `scenarios` against a development server and writes what `temporal workflow show --output json`
+exports into `tests/histories/<scenario>.json`.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ class Requests:
     def _record(self, scope: Scope, exchange: _Exchange) -> None:
         path = scope["path"]
         seconds = time.perf_counter() - exchange.started_at
-        say = _logger.debug if path in self._quiet else _logger.info
+        # Of a WebSocket that was served, its own end tells more.
+        say = _logger.debug if path in self._quiet or exchange.status == 101 else _logger.info
         method = scope.get("method", "WEBSOCKET")
         say(
             "request",

@@ -30,6 +30,7 @@ from app.web.origin import may_connect
 from app.web.parts import Parts
 from app.web.sending import ClientGoneError
 
+_NAMED_CODES = frozenset(range(1000, 1016)).union(Close)
 _logger = log.logger(__name__)
 
 
@@ -65,7 +66,9 @@ class GraphQLOverWebSocket:
         metrics.WEBSOCKETS.inc()
         try:
             code = await self._serve(scope, receive, send)
-            metrics.WEBSOCKETS_CLOSED.labels(str(code)).inc()
+            _logger.info("websocket closed", code=code)
+            # Clients may close with any code up to 4999, and a series for each is what they should not get.
+            metrics.WEBSOCKETS_CLOSED.labels(str(code) if code in _NAMED_CODES else "other").inc()
         finally:
             self._open -= 1
             metrics.WEBSOCKETS.dec()

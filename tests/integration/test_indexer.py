@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import asyncpg
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from temporalio import workflow
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
-    DeleteWorkflowExecutionRequest,
     PauseWorkflowExecutionRequest,
-    RegisterNamespaceRequest,
 )
-from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app import metrics
-from app.bus import Bus
 from app.errors import NotFound
-from app.indexer import Indexer
 from app.indexer.hints import hint_of
 from app.indexer.writer import Writer
-from app.model import ChangeCursor, ChangeKind, Execution, ExecutionRef, WorkflowStatus
-from app.store import Archive, Changes, Database, Executions, Watermarks
+from app.model import ChangeKind, Execution, ExecutionRef, WorkflowStatus
+from app.store import Archive
 from app.temporal.connection import Temporal
-from tests.conftest import TEMPORAL, TemporalServer, free_port
+from tests.conftest import TEMPORAL, TemporalServer
+from tests.integration.indexing import SOON, World, is_there, value_of, world_of_its_own
 from tests.waiting import eventually
-
-SOON = 1.5
-"""Within how many seconds a start and a close must show."""
 
 
 @workflow.defn
@@ -65,120 +51,9 @@ class Noted:
         self._ends = True
 
 
-@dataclass
-class World:
-    """One namespace, one database, and as many indexers as a test starts."""
-
-    address: str
-    client: Client
-    url: str
-    database: Database
-    executions: Executions
-    bus: Bus
-
-    @property
-    def namespace(self) -> str:
-        return self.client.namespace
-
-    async def start(self, workflow_id: str | None = None) -> ExecutionRef:
-        """Start a run that no worker will ever work on."""
-        handle = await self.client.start_workflow(
-            "Nobody", id=workflow_id or f"w-{uuid.uuid4().hex[:8]}", task_queue="nobody"
-        )
-        return self.ref(handle)
-
-    def ref(self, handle: WorkflowHandle[object, object]) -> ExecutionRef:
-        assert handle.first_execution_run_id is not None
-        return ExecutionRef(self.namespace, handle.id, handle.first_execution_run_id)
-
-    def handle(self, ref: ExecutionRef) -> WorkflowHandle[object, object]:
-        return self.client.get_workflow_handle(ref.workflow_id, run_id=ref.run_id)
-
-    async def delete(self, ref: ExecutionRef) -> None:
-        await self.client.workflow_service.delete_workflow_execution(
-            DeleteWorkflowExecutionRequest(
-                namespace=ref.namespace,
-                workflow_execution=WorkflowExecution(workflow_id=ref.workflow_id, run_id=ref.run_id),
-            )
-        )
-
-    def row(self, ref: ExecutionRef) -> Callable[[], Awaitable[Execution | None]]:
-        return lambda: self.executions.get(ref)
-
-    async def shows(self, ref: ExecutionRef, within: float = 10.0) -> Execution:
-        row = await eventually(self.row(ref), lambda found: found is not None, within=within)
-        assert row is not None
-        return row
-
-    async def shows_status(self, ref: ExecutionRef, status: WorkflowStatus, within: float = 10.0) -> Execution:
-        row = await eventually(self.row(ref), lambda found: found is not None and found.status is status, within=within)
-        assert row is not None
-        return row
-
-    async def archived(self, ref: ExecutionRef) -> None:
-        archive = Archive(self.database)
-        await eventually(lambda: archive.history(ref), lambda events: events is not None)
-
-    @asynccontextmanager
-    async def indexer(self, page_size: int = 1000) -> AsyncIterator[Indexer]:
-        temporal = Temporal({"target_host": self.address}, (self.namespace,), timeout=2)
-        indexer = Indexer(
-            self.url,
-            self.database,
-            temporal,
-            self.bus.publish,
-            lambda: self.bus.listen("runs"),
-            page_size=page_size,
-        )
-        task = asyncio.create_task(indexer.run())
-        try:
-            yield indexer
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await temporal.close()
-
-    async def leads(self, indexer: Indexer) -> None:
-        """The indexer leads and has caught up with the past."""
-        watermarks = Watermarks(self.database)
-        await eventually(lambda: _value(indexer.is_leader))
-        await eventually(lambda: watermarks.lag(self.namespace), lambda lag: lag is not None and lag < 2)
-
-    async def kinds(self, ref: ExecutionRef) -> list[ChangeKind]:
-        changes = await Changes(self.database).after(ChangeCursor(0, 0), 10_000)
-        return [each.kind for each in changes if each.ref == ref]
-
-
-def _is_there(value: object) -> bool:
-    return value is not None
-
-
-async def _value(value: bool) -> bool:
-    return value
-
-
-async def register(client: Client) -> str:
-    namespace = f"n-{uuid.uuid4().hex[:12]}"
-    await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=Duration(seconds=86400))
-    )
-    return namespace
-
-
-@asynccontextmanager
-async def world_of(address: str, client: Client, url: str) -> AsyncIterator[World]:
-    database = Database(url, acquire_timeout=1)
-    await database.connect()
-    async with Bus("memory://") as bus:
-        yield World(address, client, url, database, Executions(database), bus)
-    await database.close()
-
-
 @pytest.fixture
 async def world(temporal: TemporalServer, database: str) -> AsyncIterator[World]:
-    namespace = await register(temporal.client)
-    client = await Client.connect(temporal.address, namespace=namespace)
-    async with world_of(temporal.address, client, database) as world:
+    async with world_of_its_own(temporal, database) as world:
         yield world
 
 
@@ -192,7 +67,7 @@ async def test_a_run_started_by_the_command_line_shows_at_once(world: World) -> 
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert await command.wait() == 0
-        row = await eventually(lambda: world.executions.latest(world.namespace, "by-hand"), _is_there, within=SOON)
+        row = await eventually(lambda: world.executions.latest(world.namespace, "by-hand"), is_there, within=SOON)
     assert row is not None
     assert (row.workflow_type, row.task_queue, row.status) == ("Order", "nobody", WorkflowStatus.RUNNING)
     assert (row.tenant, row.environment, row.metadata) == ("acme", "staging", {"customer": 7})
@@ -339,136 +214,10 @@ async def test_visibility_is_asked_at_most_four_times_a_second(world: World) -> 
     for _ in range(30):
         await world.start()
     async with world.indexer(page_size=2) as indexer:  # far more pages than the rate allows
-        await eventually(lambda: _value(indexer.is_leader))
+        await eventually(lambda: value_of(indexer.is_leader))
         before, began = asked(), time.monotonic()
-        await eventually(lambda: _value(asked() >= before + 12))
+        await eventually(lambda: value_of(asked() >= before + 12))
         assert (asked() - before - 1) / (time.monotonic() - began) <= 4.1
-
-
-async def test_a_lost_lock_connection_is_noticed_and_another_takes_over(world: World) -> None:
-    async with world.indexer() as first:
-        await world.leads(first)
-        async with world.indexer() as second:
-            await eventually(lambda: _waiting(world.url))
-            assert not second.is_leader
-            await _terminate_holder(world.url)
-            await eventually(lambda: _value(second.is_leader), within=SOON)
-            await eventually(lambda: _value(not first.is_leader), within=SOON)
-            ref = await world.start()
-            await world.shows(ref)
-
-
-async def test_a_leader_that_is_killed_is_replaced_at_once(world: World) -> None:
-    process = await _indexer_process(world)
-    try:
-        await eventually(lambda: Watermarks(world.database).lag(world.namespace), _is_there, within=30)
-        async with world.indexer() as standby:
-            await eventually(lambda: _waiting(world.url))
-            process.kill()
-            await eventually(lambda: _value(standby.is_leader), within=SOON)
-            await world.shows(await world.start())
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def test_the_service_ends_cleanly_when_told(world: World) -> None:
-    process = await _indexer_process(world)
-    try:
-        await eventually(lambda: Watermarks(world.database).lag(world.namespace), _is_there, within=30)
-        process.terminate()
-        async with asyncio.timeout(10):
-            await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def _indexer_process(world: World) -> asyncio.subprocess.Process:
-    program = (
-        "import asyncio, signal\n"
-        "from app.indexer import run\n"
-        "from app.settings import Settings\n"
-        "async def main():\n"
-        "    task = asyncio.ensure_future(run(Settings.load()))\n"
-        "    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)\n"
-        "    await asyncio.gather(task, return_exceptions=True)\n"
-        "asyncio.run(main())\n"
-    )
-    environment = {
-        "DATABASE_URL": world.url,
-        "TEMPORAL_ADDRESS": world.address,
-        "TEMPORAL_NAMESPACE": world.namespace,
-    }
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=environment)
-
-
-async def _sql(url: str, statement: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
-
-
-async def _waiting(url: str) -> bool:
-    """Whether an indexer waits for the lock."""
-    return bool(
-        await _sql(
-            url,
-            "select exists (select from pg_locks l join pg_database d on d.oid = l.database"
-            " where locktype = 'advisory' and not granted and d.datname = current_database())",
-        )
-    )
-
-
-async def _terminate_holder(url: str) -> None:
-    await _sql(
-        url,
-        "select pg_terminate_backend(pid) from pg_locks l join pg_database d on d.oid = l.database"
-        " where locktype = 'advisory' and granted and d.datname = current_database()",
-    )
-
-
-async def test_heals_when_postgres_drops_every_connection(world: World) -> None:
-    async with world.indexer() as indexer:
-        await world.leads(indexer)
-        for _ in range(3):
-            await _sql(
-                world.url,
-                "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()",
-            )
-            ref = await world.start()
-            await eventually(lambda ref=ref: _found(world, ref))  # type: ignore[misc]
-
-
-async def _found(world: World, ref: ExecutionRef) -> bool:
-    try:
-        return await world.executions.get(ref) is not None
-    except Exception:  # noqa: BLE001 - this connection was dropped too
-        return False
-
-
-async def test_waits_for_temporal_and_heals_when_it_is_there(database: str) -> None:
-    port = free_port()
-    address = f"127.0.0.1:{port}"
-
-    async def server() -> WorkflowEnvironment:
-        return await WorkflowEnvironment.start_local(port=port, dev_server_existing_path=TEMPORAL)
-
-    client = await Client.connect(address, lazy=True)
-    async with world_of(address, client, database) as world, world.indexer() as indexer:
-        await eventually(lambda: _value(indexer.is_leader))
-        first = await server()
-        await world.shows(await world.start(), within=20)
-        await first.shutdown()
-        await eventually(lambda: _value((indexer.lag or 0) > 1))
-        second = await server()
-        await world.shows(await world.start(), within=20)
-        await second.shutdown()
 
 
 async def test_a_closed_run_whose_archiving_was_cut_off_is_archived_by_the_next(world: World) -> None:

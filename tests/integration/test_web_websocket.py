@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Subprotocol
 
+from app.metrics import REGISTRY
 from app.settings import Settings
 from app.web.messages import SUBPROTOCOL
 from tests.integration.web_host import Host, closed, fast, hear, hosted, say, small_buffer
@@ -388,3 +389,29 @@ async def test_many_at_once(host: Host) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(50):
             group.create_task(one(number))
+
+
+async def test_connections_and_messages_are_counted() -> None:
+    def count(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"tideline_{name}", labels) or 0.0
+
+    async with hosted() as host:
+        open_before, sent_before = (
+            count("websocket_connections"),
+            count("messages_delivered_total", transport="websocket"),
+        )
+        odd_before = count("websocket_closes_total", code="other")
+        async with host.session() as ws:
+            assert count("websocket_connections") == open_before + 1
+            await subscribe(ws, "1", "count", to=5)
+            while (await hear(ws))["type"] == "next":
+                pass
+            assert count("messages_delivered_total", transport="websocket") == sent_before + 5
+            await ws.close(4999)
+
+        async def is_over() -> bool:
+            return count("websocket_connections") == open_before
+
+        await eventually(is_over)
+        assert count("websocket_closes_total", code="other") == odd_before + 1
+        assert count("websocket_closes_total", code="4999") == 0, "a client cannot make a series"
