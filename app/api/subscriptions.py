@@ -9,7 +9,7 @@ import strawberry
 from app import metrics, model
 from app.api.context import Info
 from app.api.scalars import Cursor
-from app.api.types.event import HistoryEvent
+from app.api.types.event import EventValue, HistoryEvent
 from app.api.types.execution import WorkflowExecution
 from app.api.types.progress import Progress
 from app.cursors import seal, unseal
@@ -86,7 +86,7 @@ class Subscription:
             async for step in steps:
                 yield EventUpdate(
                     cursor=sealed(step.cursor),
-                    event=step.event,  # type: ignore[arg-type]
+                    event=EventValue(step.event, step.projection),  # type: ignore[arg-type]
                     run_id=strawberry.ID(step.ref.run_id),
                 )
 

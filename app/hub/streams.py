@@ -17,7 +17,7 @@ import msgspec
 
 from app.hub.hub import Hub
 from app.hub.watch import Watch
-from app.model import Cursor, Execution, ExecutionRef, Progress, ProgressPoint, RunView, WorkflowStatus
+from app.model import Cursor, Execution, ExecutionRef, Progress, ProgressPoint, Projection, RunView, WorkflowStatus
 from app.progress import progress, progress_at
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class EventStep:
     cursor: Cursor
     ref: ExecutionRef
     event: HistoryEvent
+    projection: Projection
+    """What the run's history says so far, to put the event into words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | No
     while run is not None:
         async with hub.watch(run, row=row) as watch:
             async for event in _events(hub, watch, position):
-                yield EventStep(cursor_at(run, event.event_id), run, event)
+                yield EventStep(cursor_at(run, event.event_id), run, event, watch.run.projection)
             run = await _next(hub, watch)
         position, row = 0, None
 

@@ -139,9 +139,20 @@ class Watch:
                 if self.run.apply(page.events):
                     self._stir.set()
                     self._announce()
-                if not token:
+                if not token and self.run.projection.status.is_closed:
                     await self._end()
                     return
+                if not token:
+                    await self._stand_by()
+
+    async def _stand_by(self) -> None:
+        """The server does not hold the poll of a paused run: ask now and then, until something has happened."""
+        pace = _FIRST_PACE
+        while not self.run.apply(await reads.history_behind(self._temporal, self.ref, self.run.last_event_id)):
+            await asyncio.sleep(pace)
+            pace = min(pace * 1.5, _SLOWEST_PACE)
+        self._stir.set()
+        self._announce()
 
     async def _read_archive(self) -> None:
         """Temporal has forgotten the run: what the archive and the index kept of it is all there is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import strawberry
 from strawberry.scalars import JSON
@@ -16,15 +15,12 @@ from app.api.node import Bound, Node
 from app.api.scalars import Cursor
 from app.api.types.activity import Activity, milliseconds
 from app.api.types.definition import WorkflowDefinition
-from app.api.types.event import HistoryEvent
+from app.api.types.event import EventValue, HistoryEvent
 from app.api.types.failure import Failure, single
 from app.api.types.progress import Blocker, Phase, Progress
 from app.history import event_type_name
 from app.model import ActivityStatus, TimelineKind, TimelineStatus, WorkflowStatus
 from app.protos import values_of
-
-if TYPE_CHECKING:
-    from temporalio.api.history.v1 import HistoryEvent as HistoryEventProto
 
 Row = strawberry.Parent[model.Execution]
 
@@ -183,12 +179,13 @@ class WorkflowExecution(Node):
         after: Cursor | None = None,
         types: list[str] | None = None,
         reverse: bool = False,
-    ) -> ConnectionValue[HistoryEventProto]:
+    ) -> ConnectionValue[EventValue]:
         history = await info.context.gateway.reading.history(root)
-        found: list[HistoryEventProto] = [event for event in history if not types or event_type_name(event) in types]
+        projection = (await view_of(root, info)).projection
+        found = [EventValue(event, projection) for event in history if not types or event_type_name(event) in types]
         if reverse:
             found.reverse()
-        return parts("events", found, lambda each: each.event_id, first, after)
+        return parts("events", found, lambda each: each.event.event_id, first, after)
 
     @strawberry.field(graphql_type="WorkflowExecution | None", description="The run that started it as a child.")
     @staticmethod
