@@ -11,9 +11,7 @@ class TokenBucket:
 
     def __init__(self, rate: float, capacity: float) -> None:
         if rate <= 0 or capacity < 1:
-            raise ValueError(
-                f"a bucket needs a rate above 0 and a capacity from 1, not {rate} and {capacity}"
-            )
+            raise ValueError(f"a bucket needs a rate above 0 and a capacity from 1, not {rate} and {capacity}")
         self._rate = rate
         self._capacity = capacity
         self._tokens = capacity

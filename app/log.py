@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, JSON for machines or colours for people, with the request's id where there is one."""
+"""Structured logs: one event a line, JSON for machines or colours for people, with the request's id if there is one."""
 
 from __future__ import annotations
 

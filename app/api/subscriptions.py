@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 
 import strawberry
 
@@ -50,12 +51,12 @@ class Subscription:
         namespace: str | None = None,
         after: Cursor | None = None,
         max_rate: float | None = None,
-    ) -> AsyncIterator[ProgressUpdate]:
+    ) -> AsyncGenerator[ProgressUpdate, None]:
         context = info.context
         steps = context.gateway.watching.progress(
             context.identity, namespace, workflow_id, run_id, opened(after), max_rate
         )
-        with metrics.SUBSCRIPTIONS.labels("workflowProgress").track_inprogress():
+        async with aclosing(steps), counted("workflowProgress"):
             async for step in steps:
                 context.renew()
                 context.loaders.know(step.view)
@@ -79,16 +80,22 @@ class Subscription:
         run_id: strawberry.ID | None = None,
         namespace: str | None = None,
         after: Cursor | None = None,
-    ) -> AsyncIterator[EventUpdate]:
+    ) -> AsyncGenerator[EventUpdate, None]:
         context = info.context
         steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, opened(after))
-        with metrics.SUBSCRIPTIONS.labels("workflowEvents").track_inprogress():
+        async with aclosing(steps), counted("workflowEvents"):
             async for step in steps:
                 yield EventUpdate(
                     cursor=sealed(step.cursor),
                     event=EventValue(step.event, step.projection),  # type: ignore[arg-type]
                     run_id=strawberry.ID(step.ref.run_id),
                 )
+
+
+@asynccontextmanager
+async def counted(field: str) -> AsyncGenerator[None, None]:
+    with metrics.SUBSCRIPTIONS.labels(field).track_inprogress():
+        yield
 
 
 def sealed(cursor: model.Cursor) -> Cursor:

@@ -62,7 +62,7 @@ class Outcome:
     refusals: tuple[Refusal, ...] = ()
 
 
-class Refused(Exception):  # noqa: N818 - not an error: the answer of a mutation
+class Refused(Exception):
     """Several refusals at once."""
 
     def __init__(self, *refusals: Refusal) -> None:

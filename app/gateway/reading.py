@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app import progress as progresses
 from app.access import Action, Identity, require
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
+from app.history import project
 from app.hub import Hub
 from app.model import Blocker, Execution, ExecutionRef, Page, Progress, Projection, RunView, WorkflowStatus
 from app.store.archive import Archive
@@ -119,6 +120,9 @@ class Reading:
     async def _view(self, execution: Execution, projection: Projection | None) -> RunView:
         if projection is not None:
             return RunView(execution, projection)
+        if execution.status.is_closed and (events := await self._archive.history(execution.ref)) is not None:
+            # Archived by a version that projected otherwise.
+            return RunView(execution, await asyncio.to_thread(project, execution.ref, events))
         try:
             return await self._hub.view(execution.ref)
         except NotFound as error:

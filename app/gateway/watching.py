@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from app.access import Identity, require_visible
 from app.errors import BadUserInput
@@ -24,11 +25,13 @@ class Watching:
         workflow_id: str,
         run_id: str | None,
         after: Cursor | None,
-    ) -> AsyncIterator[EventStep]:
+    ) -> AsyncGenerator[EventStep, None]:
         """Every event of the run and of those that continue it; behind `after`, exactly what came since."""
         execution = await self._start(identity, namespace, workflow_id, run_id, after)
-        async for step in events(self._hub, execution.ref, after.event_id if after else 0, execution):
-            yield step
+        steps = events(self._hub, execution.ref, after.event_id if after else 0, execution)
+        async with aclosing(steps):
+            async for step in steps:
+                yield step
 
     async def progress(
         self,
@@ -38,13 +41,15 @@ class Watching:
         run_id: str | None,
         after: Cursor | None,
         max_rate: float | None,
-    ) -> AsyncIterator[ProgressStep]:
+    ) -> AsyncGenerator[ProgressStep, None]:
         """Progress now and whenever it changes; behind `after`, what changed since. `max_rate` is per second."""
         if max_rate is not None and not max_rate > 0:
             raise BadUserInput(f"maxRate cannot be {max_rate:g}: it is in updates per second.", path=("maxRate",))
         execution = await self._start(identity, namespace, workflow_id, run_id, after)
-        async for step in progresses(self._hub, execution.ref, after, execution, max_rate):
-            yield step
+        steps = progresses(self._hub, execution.ref, after, execution, max_rate)
+        async with aclosing(steps):
+            async for step in steps:
+                yield step
 
     async def _start(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app.errors import NotFound
@@ -22,7 +22,7 @@ class RunLog:
         self._temporal = temporal
         self._archived = archived
 
-    async def behind(self, ref: ExecutionRef, position: int) -> AsyncIterator[HistoryEvent]:
+    async def behind(self, ref: ExecutionRef, position: int) -> AsyncGenerator[HistoryEvent, None]:
         """Every event behind `position` that exists now, oldest first.
 
         From the start the pages are streamed; from anywhere else the history is read backwards, so that the cost

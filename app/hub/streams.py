@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -45,18 +46,18 @@ class ProgressStep:
     status: WorkflowStatus
 
 
-async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | None) -> AsyncIterator[EventStep]:
+async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | None) -> AsyncGenerator[EventStep, None]:
     """Every event behind `position`, in order, each once."""
     run: ExecutionRef | None = ref
     while run is not None:
-        async with hub.watch(run, row=row) as watch:
-            async for event in _events(hub, watch, position):
+        async with hub.watch(run, row=row) as watch, aclosing(_events(hub, watch, position)) as found:
+            async for event in found:
                 yield EventStep(cursor_at(run, event.event_id), run, event, watch.run.projection)
             run = await _next(hub, watch)
         position, row = 0, None
 
 
-async def _events(hub: Hub, watch: Watch, position: int) -> AsyncIterator[HistoryEvent]:
+async def _events(hub: Hub, watch: Watch, position: int) -> AsyncGenerator[HistoryEvent, None]:
     if position > 0 and not watch.run.is_caught_up:
         # What was missed is read at once; the watch may still be folding a long history.
         async for event in hub.log.behind(watch.ref, position):
@@ -82,7 +83,7 @@ async def _events(hub: Hub, watch: Watch, position: int) -> AsyncIterator[Histor
 
 async def progresses(
     hub: Hub, ref: ExecutionRef, after: Cursor | None, row: Execution | None, max_rate: float | None
-) -> AsyncIterator[ProgressStep]:
+) -> AsyncGenerator[ProgressStep, None]:
     """Progress now, then whenever it changes.
 
     Behind a cursor, every durable change since is given in order (activities, phases, published progress); what
@@ -93,13 +94,14 @@ async def progresses(
     while run is not None:
         async with hub.watch(run, row=row, pending=True) as watch:
             await watch.caught_up()
-            async for step in _progresses(watch, after, max_rate):
-                yield step
+            async with aclosing(_progresses(watch, after, max_rate)) as steps:
+                async for step in steps:
+                    yield step
             run = await _next(hub, watch)
         after, row = None, None
 
 
-async def _progresses(watch: Watch, after: Cursor | None, max_rate: float | None) -> AsyncIterator[ProgressStep]:
+async def _progresses(watch: Watch, after: Cursor | None, max_rate: float | None) -> AsyncGenerator[ProgressStep, None]:
     clock = asyncio.get_running_loop().time
     position, digest = (after.event_id, after.digest) if after else (None, "")
     pace = 1 / max_rate if max_rate else 0.0

@@ -166,7 +166,7 @@ class Temporal:
                 await self.operate("list_search_attributes", ListSearchAttributesRequest(namespace=namespace))
                 for namespace in self.namespaces
             ]
-            self._has_tenant_attributes = all(TENANT_ATTRIBUTES <= set(each.custom_attributes) for each in found)
+            self._has_tenant_attributes = all(set(each.custom_attributes) >= TENANT_ATTRIBUTES for each in found)
             self._asked_at = time.monotonic()
         return self._has_tenant_attributes
 

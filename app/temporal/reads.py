@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 LONG_POLL_SECONDS = 30.0
 """The server answers an idle history poll with an empty page after about 20 s."""
-HISTORY_PAGE = 1000
+HISTORY_PAGE = 256
+"""Batches of events a page; the server logs a warning for more than that."""
 
 
 async def list_executions(
@@ -148,7 +149,7 @@ async def history_page(temporal: Temporal, ref: ExecutionRef, token: bytes = b""
     return HistoryPage(tuple(response.history.events), response.next_page_token)
 
 
-async def history(temporal: Temporal, ref: ExecutionRef) -> AsyncIterator[HistoryEvent]:
+async def history(temporal: Temporal, ref: ExecutionRef) -> AsyncGenerator[HistoryEvent, None]:
     """Every event that the run has now, oldest first."""
     token = b""
     while True:

@@ -57,7 +57,7 @@ async def test_data_survive_a_restart(tmp_path: Path, start_dev: Start) -> None:
     data = tmp_path / ("a folder with spaces and a name too long for a socket" + "_" * 60)
     workflow_id = str(uuid.uuid4())
     async with start_dev(data, "--no-worker") as tideline:
-        connection = await asyncpg.connect(tideline.database_url)  # type: ignore[no-untyped-call]
+        connection = await asyncpg.connect(tideline.database_url)
         await connection.execute("create table kept as select 42 as answer")
         await connection.close()
         client = await Client.connect(tideline.temporal)
@@ -65,7 +65,7 @@ async def test_data_survive_a_restart(tmp_path: Path, start_dev: Start) -> None:
         assert await tideline.stop() == 0
         assert leftovers(data) == []
     async with start_dev(data, "--no-worker") as tideline:
-        connection = await asyncpg.connect(tideline.database_url)  # type: ignore[no-untyped-call]
+        connection = await asyncpg.connect(tideline.database_url)
         assert await connection.fetchval("select answer from kept") == 42
         await connection.close()
         client = await Client.connect(tideline.temporal)

@@ -20,7 +20,7 @@ from tests.waiting import eventually
 
 START = """
 mutation ($input: StartWorkflowInput!) {
-  startWorkflow(input: $input) { created execution { workflowId runId status tenant metadata } userErrors { code path } }
+  startWorkflow(input: $input) { created execution { workflowId status tenant metadata } userErrors { code path } }
 }
 """
 EVENTS = """
@@ -140,15 +140,13 @@ async def test_progress_resumes_behind_its_cursor(tideline: Tideline) -> None:
 async def test_events_arrive_over_server_sent_events(tideline: Tideline) -> None:
     workflow_id = await start(tideline)
     body = {"query": EVENTS, "variables": {"id": workflow_id}}
-    events: list[str] = []
     async with (
         httpx.AsyncClient(timeout=40) as client,
         client.stream("POST", tideline.http, json=body, headers={"Accept": "text/event-stream"}) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
-        async for line in response.aiter_lines():
-            if line.startswith("data: {"):
-                events.append(json.loads(line.removeprefix("data: "))["data"]["workflowEvents"]["event"]["eventType"])
+        said = [line.removeprefix("data: ") async for line in response.aiter_lines() if line.startswith("data: {")]
+    events = [json.loads(each)["data"]["workflowEvents"]["event"]["eventType"] for each in said]
     assert events[0] == "WorkflowExecutionStarted"
     assert events[-1] == "WorkflowExecutionCompleted"
 
@@ -157,7 +155,9 @@ async def test_cancel_ends_a_run_and_a_second_one_is_refused(tideline: Tideline)
     workflow_id = await start(tideline, rate_limit=20)
     cancel = """
     mutation ($id: String!) {
-      cancelWorkflow(input: {workflowId: $id, reason: "wrong plan"}) { execution { status } userErrors { code message path } }
+      cancelWorkflow(input: {workflowId: $id, reason: "wrong plan"}) {
+        execution { status } userErrors { code message path }
+      }
     }
     """
     async with connected(tideline.ws) as socket:
@@ -182,7 +182,7 @@ async def test_a_wrong_input_is_refused_value_by_value(tideline: Tideline) -> No
     }
 
 
-async def test_a_run_of_strangers_shows_up_whole(tideline: Tideline, tmp_path: Path) -> None:
+async def test_a_run_of_strangers_shows_up_whole(tideline: Tideline) -> None:
     """Started by the `temporal` command line, on a worker that knows nothing of us."""
     client = await Client.connect(tideline.temporal)
     workflow_id, queue = f"hello-{uuid.uuid4().hex[:8]}", f"strangers-{uuid.uuid4().hex[:8]}"
@@ -194,7 +194,11 @@ async def test_a_run_of_strangers_shows_up_whole(tideline: Tideline, tmp_path: P
             stdout=asyncio.subprocess.DEVNULL,
         )
         assert await command.wait() == 0
-        find = "query ($id: String!) { workflows(filter: {workflowId: {equals: $id}}) { nodes { status tenant taskQueue } } }"
+        find = """
+        query ($id: String!) {
+          workflows(filter: {workflowId: {equals: $id}}) { nodes { status tenant taskQueue } }
+        }
+        """
 
         async def listed() -> list[Any]:
             return list((await data(tideline.http, find, id=workflow_id))["workflows"]["nodes"])

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import WorkflowExecution
@@ -50,11 +51,11 @@ class World:
         )
         return self.ref(handle)
 
-    def ref(self, handle: WorkflowHandle[object, object]) -> ExecutionRef:
+    def ref(self, handle: WorkflowHandle[Any, Any]) -> ExecutionRef:
         assert handle.first_execution_run_id is not None
         return ExecutionRef(self.namespace, handle.id, handle.first_execution_run_id)
 
-    def handle(self, ref: ExecutionRef) -> WorkflowHandle[object, object]:
+    def handle(self, ref: ExecutionRef) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(ref.workflow_id, run_id=ref.run_id)
 
     async def delete(self, ref: ExecutionRef) -> None:

@@ -54,7 +54,7 @@ async def connected(url: str, ping_interval: float = 0.2) -> AsyncIterator[Bus]:
 
 @asynccontextmanager
 async def connection(url: str) -> AsyncIterator[Any]:
-    opened: Any = await asyncpg.connect(url)  # type: ignore[no-untyped-call]
+    opened: Any = await asyncpg.connect(url)
     try:
         yield opened
     finally:

@@ -209,7 +209,7 @@ async def test_every_write_is_hinted(world: World) -> None:
 
 async def test_visibility_is_asked_at_most_four_times_a_second(world: World) -> None:
     def asked() -> float:
-        return metrics.VISIBILITY_REQUESTS.labels(world.namespace)._value.get()
+        return float(metrics.VISIBILITY_REQUESTS.labels(world.namespace)._value.get())
 
     for _ in range(30):
         await world.start()

@@ -84,7 +84,7 @@ class Room:
         return cause
 
     async def sql(self, query: str) -> Any:
-        connection = await asyncpg.connect(self.database)  # type: ignore[no-untyped-call]
+        connection = await asyncpg.connect(self.database)
         try:
             return await connection.fetchval(query)
         finally:
@@ -346,7 +346,7 @@ async def test_verification_notices_what_was_deleted(room: Room) -> None:
 
 async def test_seeding_twice_at_once_is_seeding_once(empty_database: str) -> None:
     await asyncio.gather(*(demo.seed(empty_database) for _ in range(3)))
-    connection = await asyncpg.connect(empty_database)  # type: ignore[no-untyped-call]
+    connection = await asyncpg.connect(empty_database)
     try:
         assert await connection.fetchval("select count(*) from demo.plan_prices") == 6 * (6 + 20 + 40)
         assert await connection.fetchval("select count(*) from demo.subscriptions") == 40 + 30 + 8

