@@ -28,7 +28,7 @@ dev: $(STAMP)
 	@exec $(BIN)/tideline dev $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -68,7 +68,8 @@ class Tideline:
         """The direct children by name: postgres, temporal, serve, index, worker."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            words = child.cmdline()
+            if not (words := child.cmdline()):
+                continue  # it has just ended
             found[words[4] if words[3:4] == ["app"] else Path(words[0]).name] = child
         return found
 
