@@ -1,11 +1,10 @@
-"""The roots of reading."""
+"""Runs: one, many by name, and lists."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from dataclasses import replace
-from importlib.metadata import version
 
 import msgspec
 import strawberry
@@ -14,29 +13,15 @@ from app import model
 from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, EdgeValue, size
 from app.api.context import Info
 from app.api.inputs import WorkflowFilter, WorkflowRef
-from app.api.node import Bound, Node, parse_node_id
 from app.api.scalars import Cursor
-from app.api.types.definition import WorkflowDefinition
-from app.api.types.execution import WorkflowConnection, WorkflowExecution, view_of
-from app.api.types.viewer import Health, HealthCheck, Viewer
+from app.api.types.execution import WorkflowConnection, WorkflowExecution
 from app.cursors import seal, unseal
 from app.errors import BadUserInput
 from app.store.listing import Filter, Listing, Position
 
 
 @strawberry.type
-class Query:
-    @strawberry.field(graphql_type=Node | None, description="Anything by its global id; null where there is none.")
-    @staticmethod
-    async def node(info: Info, id: strawberry.ID) -> object | None:
-        return await find_node(info, id, "id")
-
-    @strawberry.field(graphql_type=list[Node | None], description="At most 100, in the order of their ids.")
-    @staticmethod
-    async def nodes(info: Info, ids: list[strawberry.ID]) -> list[object | None]:
-        size(len(ids), default=0, most=MAX_LIST, argument="ids")
-        return await asyncio.gather(*(find_node(info, each, "ids") for each in ids))
-
+class WorkflowQuery:
     @strawberry.field(
         graphql_type=WorkflowExecution | None,
         description="One run; without runId the latest of its id. Null where there is none.",
@@ -85,32 +70,6 @@ class Query:
             count=lambda: context.gateway.reading.count(context.identity, wanted),
         )
 
-    @strawberry.field(description="The registered workflow types.")
-    @staticmethod
-    def workflow_types(info: Info) -> list[WorkflowDefinition]:
-        return [WorkflowDefinition.of(each) for each in info.context.gateway.registry.definitions]
-
-    @strawberry.field(description="One registered workflow type; null where there is none of that name.")
-    @staticmethod
-    def workflow_type(info: Info, name: str) -> WorkflowDefinition | None:
-        known = info.context.gateway.registry.find(name)
-        return WorkflowDefinition.of(known) if known else None
-
-    @strawberry.field(description="Who is asking.")
-    @staticmethod
-    def viewer(info: Info) -> Viewer:
-        return Viewer.of(info.context.identity)
-
-    @strawberry.field(description="How the gateway is.")
-    @staticmethod
-    async def health(info: Info) -> Health:
-        found = await info.context.gateway.health.report()
-        return Health(
-            ok=all(finding.ok for finding in found.values()),
-            checks=[HealthCheck(name=name, ok=each.ok, reason=each.reason) for name, each in found.items()],
-            version=version("tideline"),
-        )
-
 
 def cursor_kind(wanted: Filter) -> str:
     """Cursors belong to their filter: in another list they would point nowhere."""
@@ -138,20 +97,3 @@ def listing(wanted: Filter, first: int | None, after: str | None, last: int | No
 
 def place(wanted: Filter, cursor: str | None, argument: str) -> Position | None:
     return unseal(cursor_kind(wanted), Position, cursor, argument=argument) if cursor is not None else None
-
-
-async def find_node(info: Info, node_id: str, argument: str) -> object | None:
-    kind, ref, part = parse_node_id(node_id, argument)
-    execution = await info.context.loaders.executions.load(ref)
-    if execution is None or (kind == "WorkflowExecution") != (part is None):
-        return None
-    if kind == "WorkflowExecution":
-        return execution
-    projection = (await view_of(execution, info)).projection
-    if kind == "Activity":
-        activity = next((each for each in projection.activities if str(each.scheduled_event_id) == part), None)
-        return Bound(ref, activity) if activity else None
-    if kind == "TimelineItem":
-        item = next((each for each in projection.timeline if each.key == part), None)
-        return Bound(ref, item) if item else None
-    return None
