@@ -49,6 +49,7 @@ def configure(log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("databases").setLevel(logging.WARNING)  # it tells of pools, which connect to nothing yet
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -8,7 +8,7 @@ from app import model
 from app.api.context import Info
 from app.api.inputs import CancelWorkflowInput, SignalWorkflowInput, StartWorkflowInput
 from app.api.types.execution import WorkflowExecution
-from app.errors import Refusal
+from app.errors import BadUserInput, Refusal
 from app.gateway.acting import Outcome
 
 
@@ -43,7 +43,12 @@ class Mutation:
     @strawberry.mutation(description="Start a run of a registered type, or of any type on a named task queue.")
     @staticmethod
     async def start_workflow(info: Info, input: StartWorkflowInput) -> StartWorkflowPayload:
-        outcome = await info.context.gateway.acting.start(info.context.caller, input.value())
+        try:
+            wanted = input.value()
+        except BadUserInput as error:
+            refusal = Refusal("INVALID_INPUT", error.message, path=error.path)
+            return StartWorkflowPayload(execution=None, created=False, user_errors=[UserError.of(refusal)])
+        outcome = await info.context.gateway.acting.start(info.context.caller, wanted)
         return StartWorkflowPayload(
             execution=shown(outcome.execution), created=outcome.created, user_errors=errors(outcome)
         )

@@ -19,7 +19,7 @@ def checks(database: Database, temporal: Temporal, bus: Bus) -> dict[str, Check]
         return Finding(True)
 
     async def migrations() -> Finding:
-        async with database.connection() as connection:
+        async with database.transaction() as connection:
             state = await current(connection)
         if state is SchemaState.CURRENT:
             return Finding(True)

@@ -7,6 +7,7 @@ traceback. With several processes each joins its own parts and all accept from t
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import signal
 import socket
@@ -39,10 +40,14 @@ Join = Callable[[Settings], Awaitable[Parts]]
 class Joined:
     """The application of one process: joins the parts at its start and lets them go at its end."""
 
-    def __init__(self, settings: Settings, joining: Join = join, pace: Pace | None = None) -> None:
+    def __init__(
+        self, settings: Settings, joining: Join = join, pace: Pace | None = None, *, quiet: bool = False
+    ) -> None:
+        """`quiet`: whoever runs this tells why the start failed, so that uvicorn need not."""
         self._settings = settings
         self._joining = joining
         self._pace = pace
+        self._quiet = quiet
         self._app: ASGIApp | None = None
         self.failure: TidelineError | None = None
         """Why the start failed."""
@@ -62,6 +67,8 @@ class Joined:
                 _logger.exception("the gateway could not start")
                 error = TidelineError("The gateway could not start, by a fault of its own. The log says which.")
             self.failure = error
+            if self._quiet:
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             await send({"type": "lifespan.startup.failed", "message": error.message})
             return
         try:
@@ -139,7 +146,7 @@ def run(settings: Settings, joining: Join = join) -> None:
 
 
 def _run_one(settings: Settings, listener: socket.socket, joining: Join) -> None:
-    app = Joined(settings, joining)
+    app = Joined(settings, joining, quiet=True)
     # uvicorn shuts down in peace and then raises the signal anew for whoever had it before: now nobody.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:
