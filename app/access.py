@@ -6,7 +6,7 @@ tenant and acts for the default one. Headers may narrow that to one tenant and e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,6 +63,11 @@ class Identity:
     environment: str
     roles: frozenset[Role]
     scope: Scope
+
+    @property
+    def rights(self) -> Hashable:
+        """What decides what this identity sees and may do: the same for everybody with the same rights."""
+        return self.scope, self.roles, self.tenant, self.environment
 
     @property
     def permissions(self) -> frozenset[Action]:

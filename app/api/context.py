@@ -49,6 +49,8 @@ class Loaders:
 class Context:
     gateway: Gateway
     caller: Caller
+    resume: str | None = None
+    """The cursor of the last update that the client's transport says it got."""
     loaders: Loaders = field(init=False)
 
     @property

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    Node,
     OperationDefinitionNode,
+    VariableNode,
     get_operation_ast,
     parse,
     specified_rules,
@@ -40,6 +45,34 @@ class Document:
                 else "The document has several operations: name one in operationName."
             )
         return found
+
+
+_PLACING = {"after", "maxRate"}
+
+
+def placing_variables(document: DocumentNode, operation: OperationDefinitionNode) -> frozenset[str]:
+    """The variables that only say where a subscription begins and how fast it goes, not what its updates are."""
+    used = Counter(_variables(document))
+    declared = len(operation.variable_definitions or ())
+    placing = {
+        argument.value.name.value
+        for field in operation.selection_set.selections
+        if isinstance(field, FieldNode)
+        for argument in field.arguments or ()
+        if argument.name.value in _PLACING and isinstance(argument.value, VariableNode)
+    }
+    # Each is named once where it is declared and once where it is used.
+    return frozenset(name for name in placing if declared and used[name] == 2)
+
+
+def _variables(node: Node) -> Iterator[str]:
+    if isinstance(node, VariableNode):
+        yield node.name.value
+    for key in node.keys:
+        value = getattr(node, key, None)
+        for child in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(child, Node):
+                yield from _variables(child)
 
 
 class Documents:

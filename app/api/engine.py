@@ -5,46 +5,57 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Hashable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
-import orjson
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType, execute, subscribe
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    create_source_event_stream,
+    execute_subscription_event,
+)
+from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.utils.aio import aclosing
 
 from app import metrics
+from app.api.answers import Answer, as_graphql, encode, refusal
 from app.api.context import Context
-from app.api.documents import Document, Documents
+from app.api.documents import Document, Documents, placing_variables
 from app.api.schema import schema
-from app.errors import BadUserInput, DeadlineExceeded, TidelineError
+from app.api.sharing import Shared, Sharing
+from app.errors import DeadlineExceeded
 from app.gateway import Caller, Gateway
-from app.log import logger
 
-log = logger(__name__)
-UNEXPECTED = "Something went wrong inside Tideline. The log has more under this request's id."
+__all__ = ["Answer", "Caller", "Engine", "Operation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client sent."""
+    """What a client sent. `resume` is the cursor of the last update that it got, where its transport says so."""
 
     query: str | None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+    resume: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`body` is the response object as JSON on one line. `errors` is the JSON list of its errors where the request
-    was refused before anything was executed. `kind` is query, mutation, subscription, or empty where unknown."""
+class _Prepared:
+    """An operation that can be executed, or why it is refused."""
 
-    body: bytes
-    errors: bytes | None = None
-    kind: str = ""
+    document: Document
+    node: OperationDefinitionNode | None = None
+    errors: Sequence[GraphQLError] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.node.operation.value if self.node else ""
 
 
 class Engine:
@@ -54,179 +65,129 @@ class Engine:
         # Strawberry has no public name for the schema that it builds; every integration of it reads this one.
         self._schema = schema._schema
         self._documents = Documents(self._schema)
+        self._sharing = Sharing()
 
     async def execute(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> Answer:
         """Answer a query or a mutation within the deadline. With `read_only` mutations are refused."""
         started = time.perf_counter()
-        document, node, refusal = self._prepared(operation, read_only=read_only)
-        if refusal is None and node is not None and node.operation is OperationType.SUBSCRIPTION:
-            refusal = GraphQLError(
-                "A subscription needs a WebSocket (graphql-transport-ws) or Accept: text/event-stream."
-            )
-        if refusal is not None or node is None:
-            return self._refused([refusal] if refusal else document.errors, caller, node, started)
-        return await self._executed(document, node, operation, caller, started)
+        prepared = self._prepared(operation, read_only=read_only)
+        if not prepared.errors and prepared.kind == "subscription":
+            needed = "A subscription needs a WebSocket (graphql-transport-ws) or Accept: text/event-stream."
+            return self._refused(prepared, [GraphQLError(needed)], caller, started)
+        return await self._executed(prepared, operation, caller, started)
 
     async def stream(
         self, operation: Operation, caller: Caller, *, read_only: bool = False
     ) -> AsyncGenerator[Answer, None]:
-        """Answer any operation; a subscription with one answer for each event, until it ends."""
+        """Answer any operation; a subscription with one answer for each update, until it ends."""
         started = time.perf_counter()
-        document, node, refusal = self._prepared(operation, read_only=read_only)
-        if refusal is not None or node is None:
-            yield self._refused([refusal] if refusal else document.errors, caller, node, started)
-        elif node.operation is not OperationType.SUBSCRIPTION:
-            yield await self._executed(document, node, operation, caller, started)
-        else:
-            async with aclosing(self._subscribed(document, node, operation, caller, started)) as answers:
-                async for answer in answers:
-                    yield answer
+        prepared = self._prepared(operation, read_only=read_only)
+        if prepared.errors or prepared.kind != "subscription":
+            yield await self._executed(prepared, operation, caller, started)
+            return
+        async with aclosing(self._subscribed(prepared, operation, caller, started)) as answers:
+            async for answer in answers:
+                yield answer
 
-    def _prepared(
-        self, operation: Operation, *, read_only: bool
-    ) -> tuple[Document, OperationDefinitionNode | None, GraphQLError | None]:
+    def _prepared(self, operation: Operation, *, read_only: bool) -> _Prepared:
         if not operation.query:
-            return Document(None), None, GraphQLError("query is missing: send a GraphQL document.")
+            return _Prepared(Document(None), None, [GraphQLError("query is missing: send a GraphQL document.")])
         document = self._documents.prepare(operation.query)
         if document.errors:
-            return document, None, None
+            return _Prepared(document, None, document.errors)
         try:
             node = document.operation(operation.operation_name)
         except GraphQLError as error:
-            return document, None, error
+            return _Prepared(document, None, [error])
         if read_only and node.operation is OperationType.MUTATION:
-            return document, node, GraphQLError("A mutation cannot be sent by GET: use POST.")
-        return document, node, None
+            return _Prepared(document, node, [GraphQLError("A mutation cannot be sent by GET: use POST.")])
+        return _Prepared(document, node)
 
-    async def _executed(
-        self,
-        document: Document,
-        node: OperationDefinitionNode,
-        operation: Operation,
-        caller: Caller,
-        started: float,
-    ) -> Answer:
-        kind = node.operation.value
+    def _executor(
+        self, prepared: _Prepared, operation: Operation, caller: Caller
+    ) -> Executor[Any] | list[GraphQLError]:
+        if prepared.errors or prepared.document.node is None:
+            return list(prepared.errors)
+        return StrawberryGraphQLCoreExecutionContext.build(
+            self._schema,
+            prepared.document.node,
+            context_value=Context(self._gateway, caller, operation.resume),
+            raw_variable_values=operation.variables,
+            operation_name=operation.operation_name,
+        )
+
+    async def _executed(self, prepared: _Prepared, operation: Operation, caller: Caller, started: float) -> Answer:
+        executor = self._executor(prepared, operation, caller)
+        if isinstance(executor, list):
+            return self._refused(prepared, executor, caller, started)
         try:
             async with asyncio.timeout(self._timeout):
-                outcome: Any = execute(**self._arguments(document, operation, caller))
-                result = await outcome if isawaitable(outcome) else outcome
+                result = await _result(executor.execute_operation())
         except TimeoutError:
             late = DeadlineExceeded(
                 f"The operation did not end within {self._timeout:g} s. A mutation may have happened all the same."
             )
-            result = ExecutionResult(None, [GraphQLError(late.message, original_error=late)])
-        if is_refusal(result):
-            return self._refused(result.errors or [], caller, node, started)
-        _count(kind, "error" if result.errors else "ok", started)
-        return Answer(encode(result, caller), kind=kind)
+            result = ExecutionResult(None, [as_graphql(late)])
+        _count(prepared.kind, "error" if result.errors else "ok", started)
+        return Answer(encode(result, caller), kind=prepared.kind)
 
     async def _subscribed(
-        self,
-        document: Document,
-        node: OperationDefinitionNode,
-        operation: Operation,
-        caller: Caller,
-        started: float,
+        self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
     ) -> AsyncGenerator[Answer, None]:
-        outcome: Any = subscribe(**self._arguments(document, operation, caller))
-        results: AsyncIterator[ExecutionResult] | ExecutionResult = await outcome if isawaitable(outcome) else outcome
-        if isinstance(results, ExecutionResult):
-            yield self._refused(results.errors or [], caller, node, started)
+        executor = self._executor(prepared, operation, caller)
+        if isinstance(executor, list):
+            yield self._refused(prepared, executor, caller, started)
             return
-        counted = False
-        async with aclosing(failing_softly(results)) as answers:
-            async for result in answers:
-                if not counted:
-                    counted = True
-                    _count("subscription", "error" if result.errors else "ok", started)
-                yield Answer(encode(result, caller), kind="subscription")
+        source: Any = create_source_event_stream(executor)
+        source = await source if isawaitable(source) else source
+        if isinstance(source, ExecutionResult):
+            yield self._refused(prepared, source.errors or [], caller, started)
+            return
+        _count("subscription", "ok", started)
+        with self._sharing.joined(_distinct(prepared, operation, caller)) as shared:
+            async with aclosing(source) as updates:
+                try:
+                    async for update in updates:
+                        yield await _update(executor, shared, update, caller)
+                except Exception as error:  # noqa: BLE001 - told to the client, and logged where it was not foreseen
+                    result = ExecutionResult(None, [as_graphql(error)])
+                    yield Answer(encode(result, caller), kind="subscription")
 
-    def _arguments(self, document: Document, operation: Operation, caller: Caller) -> dict[str, Any]:
-        return {
-            "schema": self._schema,
-            "document": document.node,
-            "context_value": Context(self._gateway, caller),
-            "variable_values": operation.variables,
-            "operation_name": operation.operation_name,
-            "executor_class": StrawberryGraphQLCoreExecutionContext,
-        }
-
-    def _refused(
-        self,
-        errors: Sequence[GraphQLError],
-        caller: Caller,
-        node: OperationDefinitionNode | None,
-        started: float,
-    ) -> Answer:
-        kind = node.operation.value if node else ""
-        _count(kind or "unknown", "refused", started)
-        listed = orjson.dumps([formatted(error, caller) for error in errors])
-        return Answer(b'{"errors":' + listed + b"}", listed, kind)
+    def _refused(self, prepared: _Prepared, errors: Sequence[GraphQLError], caller: Caller, started: float) -> Answer:
+        _count(prepared.kind or "unknown", "refused", started)
+        return refusal(errors, caller, prepared.kind)
 
 
-async def failing_softly(results: AsyncIterator[ExecutionResult]) -> AsyncGenerator[ExecutionResult, None]:
-    """The results of a stream; an error that ends it becomes its last result."""
-    try:
-        async for result in results:
-            yield result
-    except GraphQLError as error:
-        yield ExecutionResult(None, [error])
-    except Exception as error:  # noqa: BLE001 - formatted, and logged there when it is unexpected
-        yield ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
-    finally:
-        close: Any = getattr(results, "aclose", None)
-        if close is not None:
-            ending: Awaitable[None] = close()
-            await ending
+async def _result(outcome: Any) -> ExecutionResult:
+    result: ExecutionResult = await outcome if isawaitable(outcome) else outcome
+    return result
 
 
-def is_refusal(result: ExecutionResult) -> bool:
-    """Whether nothing was executed: an error of execution has the path of its field."""
-    return result.data is None and bool(result.errors) and all(_is_request_error(each) for each in result.errors or ())
+async def _update(executor: Executor[Any], shared: Shared, update: Any, caller: Caller) -> Answer:
+    """One update of a subscription, from those who came to the same place before where there are any."""
+
+    async def execute() -> ExecutionResult:
+        return await _result(execute_subscription_event(executor.build_per_event_executor(update)))
+
+    async def shareable() -> bytes | None:
+        result = await execute()
+        return None if result.errors else encode(result, caller)  # errors carry the id of one request
+
+    cursor: str = update.cursor
+    body = await shared.body(cursor, shareable)
+    if body is None:
+        body = encode(await execute(), caller)
+    return Answer(body, kind="subscription", cursor=cursor)
 
 
-def _is_request_error(error: GraphQLError) -> bool:
-    return error.path is None and not isinstance(error.original_error, DeadlineExceeded)
-
-
-def encode(result: ExecutionResult, caller: Caller) -> bytes:
-    """The response object as JSON on one line."""
-    body: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        body = {"errors": [formatted(error, caller) for error in result.errors], **body}
-    try:
-        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError:
-        # A JSON scalar may hold integers of any size.
-        return json.dumps(body, separators=(",", ":"), default=str).encode()
-
-
-def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:
-    """An error with its code and the request's id. What was not foreseen is logged, and shown without its cause."""
-    shown: dict[str, Any] = dict(error.formatted)
-    cause = tideline_error(error)
-    if cause is not None:
-        extensions: dict[str, Any] = {"code": cause.code}
-        shown["message"] = cause.message
-        if cause.path:
-            extensions["argument"] = list(cause.path)
-    elif error.original_error is None or (error.path is None and error.nodes):  # a value that does not fit its type
-        extensions = {"code": BadUserInput.code}
-    else:
-        log.error("a field failed", path=error.path, exc_info=error.original_error)
-        extensions = {"code": TidelineError.code}
-        shown["message"] = UNEXPECTED
-    shown["extensions"] = {**(error.extensions or {}), **extensions, "requestId": caller.request_id}
-    return shown
-
-
-def tideline_error(error: GraphQLError) -> TidelineError | None:
-    """The error of our family at the root, through the wrappers that graphql-core puts around it."""
-    cause: BaseException | None = error
-    while isinstance(cause, GraphQLError):
-        cause = cause.original_error
-    return cause if isinstance(cause, TidelineError) else None
+def _distinct(prepared: _Prepared, operation: Operation, caller: Caller) -> Hashable:
+    """What makes the updates of two subscribers the same, place by place. Where they begin does not."""
+    if prepared.document.node is None or prepared.node is None:
+        return object()
+    placing = placing_variables(prepared.document.node, prepared.node)
+    deciding = {name: value for name, value in (operation.variables or {}).items() if name not in placing}
+    variables = json.dumps(deciding, sort_keys=True)
+    return operation.query, operation.operation_name, variables, caller.identity.rights
 
 
 def _count(kind: str, outcome: str, started: float) -> None:

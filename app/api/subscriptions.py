@@ -54,7 +54,7 @@ class Subscription:
     ) -> AsyncGenerator[ProgressUpdate, None]:
         context = info.context
         steps = context.gateway.watching.progress(
-            context.identity, namespace, workflow_id, run_id, opened(after), max_rate
+            context.identity, namespace, workflow_id, run_id, opened(context.resume or after), max_rate
         )
         async with aclosing(steps), counted("workflowProgress"):
             async for step in steps:
@@ -82,7 +82,8 @@ class Subscription:
         after: Cursor | None = None,
     ) -> AsyncGenerator[EventUpdate, None]:
         context = info.context
-        steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, opened(after))
+        place = opened(context.resume or after)
+        steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, place)
         async with aclosing(steps), counted("workflowEvents"):
             async for step in steps:
                 yield EventUpdate(

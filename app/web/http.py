@@ -8,6 +8,8 @@ which is also the answer to clients that do not say. Errors of execution are 200
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -62,7 +64,8 @@ class GraphQLOverHttp:
         caller = await self._caller(request)
         media = best_type(accept, offers)
         if media == EVENT_STREAM:
-            return EventStream(self._parts.engine.stream(operation, caller, read_only=is_get), self._heartbeat)
+            resumed = replace(operation, resume=request.headers.get("last-event-id") or None)
+            return EventStream(self._parts.engine.stream(resumed, caller, read_only=is_get), self._heartbeat)
         answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
         return _response(answer, media, is_get=is_get)
 

@@ -66,7 +66,7 @@ class EventStream:
         try:
             async with aclosing(self._answers) as answers:
                 async for answer in answers:
-                    await _write(send, _NEXT + answer.body + b"\n\n")
+                    await _write(send, _next(answer))
                     metrics.MESSAGES.labels("sse").inc()
             await _write(send, _COMPLETE)
         except ClientGoneError:
@@ -94,6 +94,12 @@ class EventStream:
             pass  # the client stopped reading
         self._gone = True
         end()
+
+
+def _next(answer: Answer) -> bytes:
+    """One event. Its id is the update's cursor, which a browser sends back when it reconnects."""
+    place = b"" if answer.cursor is None else b"id: " + answer.cursor.encode("ascii") + b"\n"
+    return place + _NEXT + answer.body + b"\n\n"
 
 
 def _ender(life: asyncio.Timeout) -> Callable[[], None]:
