@@ -91,6 +91,18 @@ def require_visible(identity: Identity, execution: Execution | None, workflow_id
     return execution
 
 
+def oversees(identity: Identity) -> bool:
+    """Whether the caller sees what belongs to no tenant: task queues, workers, batch jobs, namespaces."""
+    return Role.PLATFORM in identity.roles and identity.scope == Scope()
+
+
+def sees(identity: Identity, tenant: str | None, environment: str | None) -> bool:
+    """Whether the caller sees what need not belong to anybody, such as a schedule: its own, or all as an overseer."""
+    if oversees(identity):
+        return True
+    return tenant is not None and environment is not None and identity.scope.covers(tenant, environment)
+
+
 def tenant_for(identity: Identity, tenant: str | None, environment: str | None) -> tuple[str, str]:
     """Whose a new run becomes: the input's own choice where the caller may act for it, else the caller's."""
     chosen = (tenant or identity.tenant, environment or identity.environment)

@@ -88,6 +88,7 @@ INDEXER_TICKS = _counter("indexer_ticks", "Rounds of the indexer", "namespace", 
 VISIBILITY_REQUESTS = _counter("indexer_visibility_requests", "Pages of Temporal's visibility read", "namespace")
 INDEXED = _counter("indexer_rows_written", "Executions written to the index", "namespace")
 ARCHIVED = _counter("indexer_archived", "Closed histories archived", "namespace", "outcome")
+PRUNED = _counter("indexer_pruned", "Closed runs forgotten after their retention", "namespace")
 
 # The hub.
 WATCHES = _gauge("hub_watches", "Runs that this process follows")

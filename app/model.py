@@ -22,6 +22,11 @@ Json = Any
 """A value that JSON can carry."""
 
 
+def milliseconds(start: datetime | None, end: datetime | None) -> float | None:
+    """How long something lasted; None unless both times are known."""
+    return None if start is None or end is None else (end - start).total_seconds() * 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """A value as Temporal stores it: still encoded, decoded only when somebody asks for it."""
@@ -166,6 +171,16 @@ class Activity:
     attempts: tuple[Attempt, ...] = ()
     start_to_close_timeout: float | None = None
     heartbeat_timeout: float | None = None
+
+    @property
+    def queue_ms(self) -> float | None:
+        """From its schedule to its start; None once it was retried, when Temporal no longer knows."""
+        return milliseconds(self.scheduled_time, self.start_time) if self.attempt == 1 else None
+
+    @property
+    def duration_ms(self) -> float | None:
+        """From its start, or its schedule where it was retried, to its close; None while open."""
+        return milliseconds(self.start_time if self.attempt == 1 else self.scheduled_time, self.close_time)
 
 
 class PendingActivityState(StrEnum):
@@ -345,6 +360,47 @@ class ProgressPoint:
     """The last published progress, as the workflow wrote it."""
     step: str | None = None
     """The activity or phase that moved last."""
+    percent: float = 0.0
+    """How far the run had come by its phases, else its activities; never less than at an earlier point."""
+    full: float = 0.0
+    """The percent if every activity that was open had closed: what their heartbeats lead up to."""
+    phases_done: int = 0
+    phases_known: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStep:
+    """What an activity of a workflow type is like in most of its runs: the `nth` of its type, from 1."""
+
+    activity_type: str
+    nth: int
+    begins: float
+    """Where in the run it is scheduled, as a fraction of the run's duration; the median."""
+    closes: float
+    """Where in the run it closes, likewise."""
+    duration: float
+    """Seconds from schedule to close; the median."""
+    duration_p90: float
+    share: float
+    """The part of the runs that have it, above 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the last completed runs of a type were like. `steps` are in the order in which they close."""
+
+    namespace: str
+    tenant: str
+    environment: str
+    workflow_type: str
+    runs: int
+    """How many runs it was made of."""
+    p50: float
+    """Seconds from start to close."""
+    p90: float
+    activities: float
+    """How many activities a run has; the mean."""
+    steps: tuple[ProfileStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,6 +551,14 @@ class Cursor:
     run_id: str
     event_id: int
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place where a stream could not go on exactly behind a cursor, since its log is gone."""
+
+    reason: str
+    resumed_at: Cursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,12 @@ def json_of(payload: Payload) -> Json:
             return orjson.loads(payload.data)
         except orjson.JSONDecodeError:
             pass
+    return shown_as_it_is(payload)
+
+
+def shown_as_it_is(payload: Payload) -> dict[str, Json]:
+    """The encoding and the bytes of a payload whose value cannot be shown."""
+    encoding = payload.metadata.get("encoding", b"").decode("utf-8", "replace")
     shown = {"encoding": encoding, "data": base64.b64encode(payload.data).decode("ascii")}
     if message_type := payload.metadata.get("messageType"):
         shown["messageType"] = message_type.decode("utf-8", "replace")

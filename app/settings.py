@@ -140,6 +140,26 @@ class Settings:
         Secret,
         "systems that workflows reach by name, by commas: name=postgresql://..., name=https://...",
     )
+    codec_endpoint: str = setting(
+        "TIDELINE_CODEC_ENDPOINT",
+        "",
+        str,
+        "URL of the codec server that decodes payloads, without /decode; {namespace} stands for the namespace. What"
+        " workflows publish (memos, summaries, progress, phases) is then kept decoded in the index",
+    )
+    codec_authorization: Secret | None = setting(
+        "TIDELINE_CODEC_AUTHORIZATION", None, Secret, "Authorization header for the codec server, such as Bearer ..."
+    )
+    archive_retention_days: float | None = setting(
+        "TIDELINE_ARCHIVE_RETENTION_DAYS",
+        None,
+        _positive(float),
+        "days that closed runs are kept in the index and the archive, where their tenant has no days of its own;"
+        " else for ever",
+    )
+    alerts: Path | None = setting(
+        "TIDELINE_ALERTS", None, Path, "TOML file with the rules of alerts, one [[rule]] table each; read by `index`"
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod

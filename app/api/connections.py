@@ -41,6 +41,10 @@ class ConnectionValue(Generic[T]):
     has_next: bool
     has_previous: bool
     count: Callable[[], Awaitable[int]]
+    end: str | None = None
+    """Where the next page begins, where that is not behind the last edge."""
+    is_estimate: Callable[[], Awaitable[bool]] | None = None
+    """Whether `count` is one; None where it never is."""
 
     @property
     def nodes(self) -> list[T]:
@@ -52,8 +56,13 @@ class ConnectionValue(Generic[T]):
             has_next_page=self.has_next,
             has_previous_page=self.has_previous,
             start_cursor=Cursor(self.edges[0].cursor) if self.edges else None,
-            end_cursor=Cursor(self.edges[-1].cursor) if self.edges else None,
+            end_cursor=self._end,
         )
+
+    @property
+    def _end(self) -> Cursor | None:
+        last = self.edges[-1].cursor if self.edges else None
+        return Cursor(self.end) if self.end is not None else Cursor(last) if last is not None else None
 
 
 @strawberry.type

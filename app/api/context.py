@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import strawberry
 from strawberry.dataloader import DataLoader
 
 from app.access import Identity
 from app.gateway import Caller, Gateway
-from app.model import Execution, ExecutionRef, RunView
+from app.gateway.asking import Interface
+from app.model import Execution, ExecutionRef, Payload, RunView, WorkflowStatus
+from app.store.relations import Children, Neighbours, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Asks for a run's neighbours in its chain."""
+
+    ref: ExecutionRef
 
 
 class Loaders:
@@ -23,26 +35,108 @@ class Loaders:
 
     async def view(self, execution: Execution) -> RunView:
         """Everything of a run that the caller may see."""
-        self._rows[execution.ref] = execution
+        self._note(execution)
         return await self._views.load(execution.ref)
+
+    def _note(self, execution: Execution) -> None:
+        self._rows[execution.ref] = execution
+        self._near.prime(execution.ref, execution)
 
     def know(self, view: RunView) -> None:
         """Take this for what is known of its run."""
         self._views.prime(view.execution.ref, view)
+
+    async def previous_run(self, execution: Execution) -> Execution | None:
+        """The run that it continues; where the index does not know, as its history says."""
+        previous, _ = await self._chain(execution)
+        if previous is None and execution.first_run_id not in {None, execution.run_id}:
+            return await self._named(execution, (await self.view(execution)).projection.previous_run_id)
+        return previous
+
+    async def next_run(self, execution: Execution) -> Execution | None:
+        """The run that continues it; where the index does not know, as its history says."""
+        _, following = await self._chain(execution)
+        if following is None and execution.next_run_id is not None:
+            return await self._named(execution, execution.next_run_id)
+        if following is None and execution.status is WorkflowStatus.CONTINUED_AS_NEW:
+            return await self._named(execution, (await self.view(execution)).projection.next_run_id)
+        return following
+
+    async def _chain(self, execution: Execution) -> Neighbours:
+        self._note(execution)
+        neighbours: Neighbours = await self._near.load(Chain(execution.ref))
+        return neighbours
+
+    async def _named(self, execution: Execution, run_id: str | None) -> Execution | None:
+        if run_id is None:
+            return None
+        return await self.executions.load(ExecutionRef(execution.namespace, execution.workflow_id, run_id))
+
+    async def interface(self, execution: Execution) -> Interface:
+        """What its worker says that it declares: asked once for all fields of a run."""
+        self._note(execution)
+        return await self._interfaces.load(execution.ref)
+
+    async def readable(self, namespace: str, payloads: Sequence[Payload]) -> list[Payload]:
+        """Payloads through the codec; what cannot be decoded says so."""
+        return await self._payloads.load_many([(namespace, each) for each in payloads])
+
+    @property
+    def executions(self) -> DataLoader[ExecutionRef, Execution | None]:
+        """Runs by their names. None where there is none that the caller may see."""
+        return self._near
+
+    @cached_property
+    def children(self) -> DataLoader[Window, Children]:
+        return DataLoader(load_fn=self._load_children)
+
+    @cached_property
+    def _near(self) -> DataLoader[Any, Any]:
+        """Runs by their names, and neighbours by their Chain, in one statement."""
+        return DataLoader(load_fn=self._load_near)
 
     @cached_property
     def _views(self) -> DataLoader[ExecutionRef, RunView]:
         return DataLoader(load_fn=self._load_views)
 
     @cached_property
-    def executions(self) -> DataLoader[ExecutionRef, Execution | None]:
-        return DataLoader(load_fn=self._executions)
+    def _interfaces(self) -> DataLoader[ExecutionRef, Interface]:
+        return DataLoader(load_fn=self._load_interfaces)
+
+    @cached_property
+    def _payloads(self) -> DataLoader[tuple[str, Payload], Payload]:
+        return DataLoader(load_fn=self._load_payloads, cache=False)
 
     async def _load_views(self, refs: list[ExecutionRef]) -> list[RunView | BaseException]:
         return await self._gateway.reading.views([self._rows[ref] for ref in refs])
 
-    async def _executions(self, refs: list[ExecutionRef]) -> list[Execution | None]:
-        return await self._gateway.reading.executions(self._identity, refs)
+    async def _load_near(self, keys: list[ExecutionRef | Chain]) -> list[Execution | Neighbours | BaseException | None]:
+        refs = [key for key in keys if isinstance(key, ExecutionRef)]
+        chains = [key for key in keys if isinstance(key, Chain)]
+        runs, neighbours = await self._gateway.relations.near(
+            self._identity, refs, [self._rows[each.ref] for each in chains]
+        )
+        found: dict[ExecutionRef | Chain, Execution | Neighbours | BaseException | None] = {}
+        found.update(zip(refs, runs, strict=True))
+        found.update(zip(chains, neighbours, strict=True))
+        return [found[key] for key in keys]
+
+    async def _load_children(self, windows: list[Window]) -> list[Children]:
+        return await self._gateway.relations.children(self._identity, windows)
+
+    async def _load_interfaces(self, refs: list[ExecutionRef]) -> list[Interface | BaseException]:
+        asking = self._gateway.asking
+        return await asyncio.gather(
+            *(asking.interface(self._identity, self._rows[ref]) for ref in refs), return_exceptions=True
+        )
+
+    async def _load_payloads(self, keys: list[tuple[str, Payload]]) -> list[Payload]:
+        found: dict[int, Payload] = {}
+        for namespace in dict.fromkeys(namespace for namespace, _ in keys):
+            places = [place for place, key in enumerate(keys) if key[0] == namespace]
+            decoded = await self._gateway.payloads.readably(namespace, [keys[place][1] for place in places])
+            found.update(zip(places, decoded, strict=True))
+        return [found[place] for place in range(len(keys))]
 
 
 @dataclass
@@ -66,3 +160,9 @@ class Context:
 
 
 Info = strawberry.Info[Context, None]
+UNREADABLE = "Null, with an error, where neither Temporal nor the archive can be read."
+"""Why a field is nullable that every run has: one that fails must not take its page with it."""
+
+
+async def view_of(execution: Execution, info: Info) -> RunView:
+    return await info.context.loaders.view(execution)

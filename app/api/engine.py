@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -27,7 +27,7 @@ from app.api.answers import Answer, as_graphql, encode, refusal
 from app.api.context import Context
 from app.api.documents import Document, Documents, placing_variables
 from app.api.schema import schema
-from app.api.sharing import Shared, Sharing
+from app.api.sharing import Shared, Sharing, Update
 from app.errors import DeadlineExceeded
 from app.gateway import Caller, Gateway
 
@@ -146,9 +146,13 @@ class Engine:
         _count("subscription", "ok", started)
         with self._sharing.joined(_distinct(prepared, operation, caller)) as shared:
             async with aclosing(source) as updates:
+                last: Answer | None = None
                 try:
                     async for update in updates:
-                        yield await _update(executor, shared, update, caller)
+                        answer = await _answer(executor, shared, update, caller)
+                        if not (update.is_state and last is not None and answer.body == last.body):
+                            yield answer
+                        last = answer
                 except Exception as error:  # noqa: BLE001 - told to the client, and logged where it was not foreseen
                     result = ExecutionResult(None, [as_graphql(error)])
                     yield Answer(encode(result, caller), kind="subscription")
@@ -163,21 +167,32 @@ async def _result(outcome: Any) -> ExecutionResult:
     return result
 
 
-async def _update(executor: Executor[Any], shared: Shared, update: Any, caller: Caller) -> Answer:
-    """One update of a subscription, from those who came to the same place before where there are any."""
+async def _answer(executor: Executor[Any], shared: Shared, update: Update, caller: Caller) -> Answer:
+    """The answer to one update, from those who came to the same place before where there are any."""
 
-    async def execute() -> ExecutionResult:
-        return await _result(execute_subscription_event(executor.build_per_event_executor(update)))
+    def shareable() -> Answer | Awaitable[Answer | None] | None:
+        value, cursor = update.make()
+        outcome = execute_subscription_event(executor.build_per_event_executor(value))
+        if isawaitable(outcome):
+            return _without_errors(outcome, cursor, caller)
+        return None if outcome.errors else _encoded(outcome, cursor, caller)
 
-    async def shareable() -> bytes | None:
-        result = await execute()
-        return None if result.errors else encode(result, caller)  # errors carry the id of one request
+    answer = await shared.answer(update.place, shareable)
+    if answer is not None:
+        return answer
+    value, cursor = update.make()
+    result = await _result(execute_subscription_event(executor.build_per_event_executor(value)))
+    return _encoded(result, cursor, caller)
 
-    cursor: str = update.cursor
-    body = await shared.body(cursor, shareable)
-    if body is None:
-        body = encode(await execute(), caller)
-    return Answer(body, kind="subscription", cursor=cursor)
+
+async def _without_errors(outcome: Awaitable[ExecutionResult], cursor: str | None, caller: Caller) -> Answer | None:
+    """None for an answer with errors, since they carry the id of one request."""
+    result = await outcome
+    return None if result.errors else _encoded(result, cursor, caller)
+
+
+def _encoded(result: ExecutionResult, cursor: str | None, caller: Caller) -> Answer:
+    return Answer(encode(result, caller), kind="subscription", cursor=cursor)
 
 
 def _distinct(prepared: _Prepared, operation: Operation, caller: Caller) -> Hashable:

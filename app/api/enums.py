@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import strawberry
 
-from app import access, model
+from app import access, cluster, model
+from app.alerting import AlertKind, Severity
+from app.gateway.asking import WorkflowAction
+from app.store.stats import StatsBucket, StatsGroup
 
 strawberry.enum(model.WorkflowStatus, description="Where a run stands. All but RUNNING and PAUSED are closed.")
 strawberry.enum(model.ActivityStatus, description="Where an activity stands. RETRYING waits for its next attempt.")
@@ -22,3 +25,17 @@ strawberry.enum(model.BlockerKind, description="Why a run is not moving.")
 strawberry.enum(model.FailureKind, description="Which of Temporal's failures it is.")
 strawberry.enum(access.Role, description="What somebody may do within a tenant; PLATFORM stands above tenants.")
 strawberry.enum(access.Action, name="Permission", description="One thing that can be done.")
+strawberry.enum(WorkflowAction, description="Something that can be done to a run, by the mutation of its name.")
+strawberry.enum(
+    cluster.OverlapPolicy,
+    name="ScheduleOverlapPolicy",
+    description="What happens when a schedule's next run is due and the one before is still open.",
+)
+strawberry.enum(cluster.TaskQueueKind, description="Which tasks of a task queue.")
+strawberry.enum(cluster.WorkerStatus, description="Where a worker stands, by its last heartbeat.")
+strawberry.enum(cluster.BatchState, name="BatchOperationState", description="Where a batch operation stands.")
+strawberry.enum(cluster.AttributeType, name="SearchAttributeType", description="What a search attribute holds.")
+strawberry.enum(StatsGroup, description="What statistics are grouped by.")
+strawberry.enum(StatsBucket, description="A span of UTC; weeks begin on Monday.")
+strawberry.enum(AlertKind, description="What a rule of alerts looks at.")
+strawberry.enum(Severity, name="AlertSeverity")

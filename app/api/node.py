@@ -26,6 +26,11 @@ class Bound(Generic[T]):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.value, name)
 
+    @staticmethod
+    def to(ref: ExecutionRef, value: T | None) -> Bound[T] | None:
+        """Nothing stays nothing."""
+        return None if value is None else Bound(ref, value)
+
 
 @strawberry.interface(description="Anything that has a global id.")
 class Node:

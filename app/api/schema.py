@@ -9,7 +9,8 @@ from app.api.queries import Query
 from app.api.scalars import CONFIG
 from app.api.subscriptions import Subscription
 from app.api.types.activity import Activity
-from app.api.types.execution import TimelineItem, WorkflowExecution
+from app.api.types.execution import WorkflowExecution
+from app.api.types.timeline import TimelineItem
 
 schema = strawberry.Schema(
     query=Query,

@@ -11,27 +11,64 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
 
-KEPT = 32
-"""Updates of one subscription that are kept for those who come a little later."""
+from app.api.answers import Answer
+
+KEPT = 512
+"""Answers of one subscription that are kept for those who come a little later: as many as a watch keeps events, since
+a burst is sent to one subscriber after the other. A subscription with a single subscriber keeps none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a subscription's resolver gives: one place of the stream, and how to make the value of its field there.
+
+    `place` is the same for everybody who comes to the same update. `make` gives the value and the cursor behind which
+    a client can go on; it is called by the one who comes first. A state is sent only where its bytes differ from those
+    that were sent last.
+    """
+
+    place: Hashable
+    make: Callable[[], tuple[Any, str | None]]
+    is_state: bool = False
+
+
+Made = Answer | None
+"""An answer, or None for what must not be shared."""
 
 
 class Shared:
-    """The bytes of the newest updates of one distinct subscription."""
+    """The newest answers of one distinct subscription."""
 
     def __init__(self) -> None:
         self.subscribers = 0
-        self._updates: OrderedDict[str, asyncio.Future[bytes | None]] = OrderedDict()
+        self._answers: OrderedDict[Hashable, Made | asyncio.Future[Made]] = OrderedDict()
 
-    async def body(self, place: str, make: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
-        """The bytes of the update at `place`. `make` answers None for what must not be shared."""
-        update = self._updates.get(place)
-        if update is None:
-            update = self._updates[place] = asyncio.ensure_future(make())
-            while len(self._updates) > KEPT:
-                self._updates.popitem(last=False)
+    async def answer(self, place: Hashable, make: Callable[[], Made | Awaitable[Made]]) -> Made:
+        """The answer at `place`, made by whoever comes first."""
+        try:
+            known = self._answers[place]
+        except KeyError:
+            made = make()
+            known = asyncio.ensure_future(made) if isawaitable(made) else made
+            if self.subscribers > 1:
+                self._keep(place, known)
+        if not isinstance(known, asyncio.Future):
+            return known
         # Whoever came first may leave before it is done.
-        return update.result() if update.done() else await asyncio.shield(update)
+        return known.result() if known.done() else await asyncio.shield(known)
+
+    def forget(self) -> None:
+        """Nobody is left to come later."""
+        self._answers.clear()
+
+    def _keep(self, place: Hashable, known: Made | asyncio.Future[Made]) -> None:
+        self._answers[place] = known
+        if len(self._answers) > KEPT:
+            self._answers.popitem(last=False)
 
 
 class Sharing:
@@ -54,3 +91,5 @@ class Sharing:
             shared.subscribers -= 1
             if shared.subscribers == 0:
                 del self._shared[key]
+            elif shared.subscribers == 1:
+                shared.forget()

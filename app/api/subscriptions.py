@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 
 import strawberry
 
-from app import metrics, model
+from app import metrics
 from app.api.context import Info
 from app.api.scalars import Cursor
-from app.api.types.event import EventValue, HistoryEvent
+from app.api.sharing import Update
 from app.api.types.execution import WorkflowExecution
-from app.api.types.progress import Progress
-from app.cursors import seal, unseal
-from app.model import WorkflowStatus
-
-_KIND = "run"
-
-
-@strawberry.type(description="Progress of a run at one moment.")
-class ProgressUpdate:
-    cursor: Cursor
-    execution: WorkflowExecution = strawberry.field(description="The run as it is now.")
-    progress: Progress
-    status: WorkflowStatus
-
-
-@strawberry.type(description="One event of a run, or of a run that continues it.")
-class EventUpdate:
-    cursor: Cursor
-    event: HistoryEvent
-    run_id: strawberry.ID
+from app.api.types.update import EventUpdate, ProgressUpdate, event_update, opened, progress_update, state
 
 
 @strawberry.type
 class Subscription:
     @strawberry.subscription(
+        graphql_type=AsyncGenerator[ProgressUpdate, None],
         description=(
             "Progress now and whenever it changes, through the runs that continue this one; completes when the last"
             " has closed. Behind `after`, each durable change since is given in order. maxRate is in updates per"
             " second: faster ones are left out, never the last."
-        )
+        ),
     )
     @staticmethod
     async def workflow_progress(
@@ -51,27 +35,20 @@ class Subscription:
         namespace: str | None = None,
         after: Cursor | None = None,
         max_rate: float | None = None,
-    ) -> AsyncGenerator[ProgressUpdate, None]:
-        context = info.context
-        steps = context.gateway.watching.progress(
-            context.identity, namespace, workflow_id, run_id, opened(context.resume or after), max_rate
-        )
-        async with aclosing(steps), counted("workflowProgress"):
+    ) -> AsyncGenerator[Update, None]:
+        context, place = info.context, opened(info.context.resume or after)
+        steps = context.gateway.watching.progress(context.identity, namespace, workflow_id, run_id, place, max_rate)
+        async with aclosing(steps), followed("workflowProgress") as delivered:
             async for step in steps:
-                context.renew()
-                context.loaders.know(step.view)
-                yield ProgressUpdate(
-                    cursor=sealed(step.cursor),
-                    execution=step.view.execution,  # type: ignore[arg-type]
-                    progress=step.progress,  # type: ignore[arg-type]
-                    status=step.status,
-                )
+                delivered(step.view.projection.last_event_time)
+                yield Update(step.cursor, partial(progress_update, step, context))
 
     @strawberry.subscription(
+        graphql_type=AsyncGenerator[EventUpdate, None],
         description=(
             "Every event of the run's history in order, each once, then those of the runs that continue it;"
             " completes when the last has closed."
-        )
+        ),
     )
     @staticmethod
     async def workflow_events(
@@ -80,28 +57,52 @@ class Subscription:
         run_id: strawberry.ID | None = None,
         namespace: str | None = None,
         after: Cursor | None = None,
-    ) -> AsyncGenerator[EventUpdate, None]:
-        context = info.context
-        place = opened(context.resume or after)
+    ) -> AsyncGenerator[Update, None]:
+        context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, place)
-        async with aclosing(steps), counted("workflowEvents"):
+        async with aclosing(steps), followed("workflowEvents") as delivered:
             async for step in steps:
-                yield EventUpdate(
-                    cursor=sealed(step.cursor),
-                    event=EventValue(step.event, step.projection),  # type: ignore[arg-type]
-                    run_id=strawberry.ID(step.ref.run_id),
-                )
+                delivered(step.time)
+                yield Update(step.cursor, partial(event_update, step))
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[WorkflowExecution, None],
+        description=(
+            "The run as it is now, again and whole when, and only when, something that is selected has changed;"
+            " follows its chain and completes when the last run has closed. maxRate is in updates per second."
+        ),
+    )
+    @staticmethod
+    async def workflow(
+        info: Info,
+        workflow_id: str,
+        run_id: strawberry.ID | None = None,
+        namespace: str | None = None,
+        max_rate: float | None = None,
+    ) -> AsyncGenerator[Update, None]:
+        context = info.context
+        steps = context.gateway.watching.states(context.identity, namespace, workflow_id, run_id, max_rate)
+        async with aclosing(steps), followed("workflow") as delivered:
+            async for step in steps:
+                delivered(step.view.projection.last_event_time)
+                yield Update(step.place, partial(state, step, context), is_state=True)
+
+
+class Delivered:
+    """Measures the lag of what happened after the subscription began; what is replayed is late on purpose."""
+
+    def __init__(self, field: str) -> None:
+        self._lag = metrics.DELIVERY_LAG.labels(field)
+        self._newest = datetime.now(UTC)
+
+    def __call__(self, happened: datetime | None) -> None:
+        if happened is not None and happened > self._newest:
+            self._newest = happened
+            self._lag.observe(max(0.0, (datetime.now(UTC) - happened).total_seconds()))
 
 
 @asynccontextmanager
-async def counted(field: str) -> AsyncGenerator[None, None]:
+async def followed(field: str) -> AsyncIterator[Delivered]:
+    """Count a subscription while it lasts."""
     with metrics.SUBSCRIPTIONS.labels(field).track_inprogress():
-        yield
-
-
-def sealed(cursor: model.Cursor) -> Cursor:
-    return Cursor(seal(_KIND, cursor))
-
-
-def opened(after: str | None) -> model.Cursor | None:
-    return unseal(_KIND, model.Cursor, after, argument="after") if after is not None else None
+        yield Delivered(field)

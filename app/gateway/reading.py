@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 from app import progress as progresses
 from app.access import Action, Identity, require
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
-from app.history import project
+from app.gateway.insights import Insights
+from app.gateway.listing import Lists
+from app.history import Projector
 from app.hub import Hub
-from app.model import Blocker, Execution, ExecutionRef, Page, Progress, Projection, RunView, WorkflowStatus
+from app.model import Blocker, Execution, ExecutionRef, Progress, Projection, RunView, WorkflowStatus
 from app.store.archive import Archive
 from app.store.executions import Executions
-from app.store.listing import Filter, Listing
 from app.temporal import reads
 from app.temporal.connection import Temporal
 
-if TYPE_CHECKING:
-    from temporalio.api.history.v1 import HistoryEvent
+T = TypeVar("T")
+
+_AT_ONCE = 16
+"""How many runs are asked for side by side."""
 
 
 class Reading:
-    def __init__(self, temporal: Temporal, executions: Executions, archive: Archive, hub: Hub) -> None:
+    def __init__(
+        self, temporal: Temporal, executions: Executions, archive: Archive, hub: Hub, insights: Insights
+    ) -> None:
         self._temporal = temporal
         self._executions = executions
         self._archive = archive
         self._hub = hub
+        self._insights = insights
+        self._asking = asyncio.Semaphore(_AT_ONCE)
+        self.lists = Lists(executions, temporal.namespaces)
 
     def namespace(self, namespace: str | None) -> str:
         """The namespace that a caller means; BadUserInput for one that this gateway does not serve."""
@@ -40,14 +49,6 @@ class Reading:
                 path=("namespace",),
             )
         return chosen
-
-    async def page(self, identity: Identity, listing: Listing) -> Page[Execution]:
-        require(identity, Action.READ)
-        return await self._executions.page(replace(listing, filter=scoped(identity, listing.filter)))
-
-    async def count(self, identity: Identity, filter_: Filter) -> int:
-        require(identity, Action.READ)
-        return await self._executions.count(scoped(identity, filter_))
 
     async def execution(
         self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None
@@ -92,19 +93,41 @@ class Reading:
             return row
         return merged(row, now) if row is not None and row.ref == now.ref else now
 
-    async def executions(self, identity: Identity, refs: Sequence[ExecutionRef]) -> list[Execution | None]:
-        """Runs by their exact names, in order, from the index in one statement; what it lacks, from Temporal."""
+    async def completed(
+        self, identity: Identity, refs: Sequence[ExecutionRef], known: Mapping[ExecutionRef, Execution]
+    ) -> list[Execution | BaseException | None]:
+        """Runs by their exact names, in order: those that are known, the others from Temporal. None stands for one
+        that the caller may not see, and an error for one that cannot be asked for."""
         require(identity, Action.READ)
-        known = await self._executions.many(list(dict.fromkeys(refs)))
         missing = [
             ref for ref in dict.fromkeys(refs) if ref not in known and ref.namespace in self._temporal.namespaces
         ]
-        found = await asyncio.gather(
-            *(self._described(None, ref.namespace, ref.workflow_id, ref.run_id) for ref in missing)
+        asked = await asyncio.gather(
+            *(self._in_time(ref, self._described(None, ref.namespace, ref.workflow_id, ref.run_id)) for ref in missing),
+            return_exceptions=True,
         )
-        known.update({each.ref: each for each in found if each is not None})
-        rows = [known.get(ref) for ref in refs]
-        return [row if row and identity.scope.covers(row.tenant, row.environment) else None for row in rows]
+        found: dict[ExecutionRef, Execution | BaseException | None] = {
+            **known,
+            **dict(zip(missing, asked, strict=True)),
+        }
+        return [self._visible(identity, found.get(ref)) for ref in refs]
+
+    def _visible(self, identity: Identity, row: Execution | BaseException | None) -> Execution | BaseException | None:
+        if isinstance(row, Execution) and not identity.scope.covers(row.tenant, row.environment):
+            return None
+        return row
+
+    async def _in_time(self, ref: ExecutionRef, work: Coroutine[Any, Any, T]) -> T:
+        """A few at a time, and their wait has a deadline too: while Temporal hangs, a page of many runs must fail
+        field by field before the whole operation does."""
+        seconds = self._temporal.timeout * 1.5
+        try:
+            async with asyncio.timeout(seconds), self._asking:
+                return await work
+        except TimeoutError:
+            raise DeadlineExceeded(f"Temporal did not tell of workflow {ref.workflow_id!r} in {seconds:g} s.") from None
+        finally:
+            work.close()
 
     async def views(self, executions: Sequence[Execution]) -> list[RunView | BaseException]:
         """Everything of each run, in order; an error stands in the place of a run that cannot be read.
@@ -114,48 +137,49 @@ class Reading:
         closed = [each.ref for each in executions if each.status.is_closed]
         archived = await self._archive.projections(closed) if closed else {}
         return await asyncio.gather(
-            *(self._view(each, archived.get(each.ref)) for each in executions), return_exceptions=True
+            *(
+                self._archived(each, archived[each.ref]) if each.ref in archived else self._live(each)
+                for each in executions
+            ),
+            return_exceptions=True,
         )
 
-    async def _view(self, execution: Execution, projection: Projection | None) -> RunView:
+    async def _archived(self, execution: Execution, projection: Projection | None) -> RunView:
         if projection is not None:
             return RunView(execution, projection)
-        if execution.status.is_closed and (events := await self._archive.history(execution.ref)) is not None:
-            # Archived by a version that projected otherwise.
-            return RunView(execution, await asyncio.to_thread(project, execution.ref, events))
+        # Archived by a version that projected otherwise, and the indexer has not come to it yet.
+        projector = Projector(execution.ref)
+        async with aclosing(self._archive.pages(execution.ref)) as pages:
+            async for page in pages:
+                events, _ = await self._temporal.payloads.readable(execution.namespace, page)
+                for event in events:
+                    projector.apply(event)
+        return RunView(execution, projector.snapshot())
+
+    async def _live(self, execution: Execution) -> RunView:
         try:
-            return await self._hub.view(execution.ref)
+            return await self._in_time(execution.ref, self._hub.view(execution.ref))
         except NotFound as error:
             raise NotFound(
                 f"Temporal no longer has the history of {execution.workflow_id!r}, and it was never archived."
             ) from error
 
-    async def history(self, execution: Execution) -> Sequence[HistoryEvent]:
-        """The events of a run that the caller may see, oldest first."""
-        if execution.status.is_closed and (archived := await self._archive.history(execution.ref)) is not None:
-            return archived
-        return [event async for event in self._hub.log.behind(execution.ref, 0)]
+    async def progress(self, view: RunView) -> Progress:
+        """How far the run is; only an open one is measured by the profile of its type."""
+        profile = None if view.execution.status.is_closed else await self._insights.profile(view.execution)
+        return progresses.progress(view.projection, view.pending_activities, datetime.now(UTC), profile)
 
-    def progress(self, view: RunView) -> Progress:
-        return progresses.progress(view.projection, view.pending_activities, datetime.now(UTC))
-
-    def blockers(self, view: RunView) -> tuple[Blocker, ...]:
-        return progresses.blockers(
-            view.projection, view.pending_activities, view.pending_workflow_task, datetime.now(UTC)
+    async def blockers(self, view: RunView) -> tuple[Blocker, ...]:
+        """Why the run is not moving. Temporal is asked for the workers only of a task that nobody takes."""
+        if view.projection.status.is_closed:
+            return ()
+        now = datetime.now(UTC)
+        state = view.projection, view.pending_activities, view.pending_workflow_task, now
+        profile, unpolled = await asyncio.gather(
+            self._insights.profile(view.execution),
+            self._insights.unpolled(view.execution.namespace, progresses.unserved(*state)),
         )
-
-
-def scoped(identity: Identity, filter_: Filter) -> Filter:
-    """The filter within what the identity may see. A filter that names another tenant matches nothing."""
-    scope = identity.scope
-    for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
-        if asked is not None and seen is not None and asked != seen:
-            return replace(filter_, statuses=(), run_id="", tenant=scope.tenant, environment=scope.environment)
-    return replace(
-        filter_,
-        tenant=scope.tenant if scope.tenant is not None else filter_.tenant,
-        environment=scope.environment if scope.environment is not None else filter_.environment,
-    )
+        return progresses.blockers(*state, profile=profile, unpolled=unpolled)
 
 
 def merged(row: Execution, now: Execution) -> Execution:

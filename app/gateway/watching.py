@@ -4,34 +4,57 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from app.access import Identity, require_visible
-from app.errors import BadUserInput
+from app.errors import BadUserInput, NotFound
+from app.gateway.insights import Insights
 from app.gateway.reading import Reading
 from app.hub import EventStep, Hub, ProgressStep
-from app.hub.streams import events, progresses
-from app.model import Cursor, Execution
+from app.hub.streams import StateStep, cursor_at, events, progresses, states
+from app.model import Cursor, Execution, Gap, Projection
+
+MAX_RATE = 1000.0
+
+
+_FORGOTTEN = "The run that this cursor points into is no longer known. The stream begins anew with the latest run."
+_NO_HISTORY = "The history of this run is neither in Temporal nor in the archive any more."
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """The run that a stream begins with, and behind which place; `gap` says what could not be gone on with."""
+
+    execution: Execution
+    after: Cursor | None
+    gap: Gap | None = None
 
 
 class Watching:
-    def __init__(self, reading: Reading, hub: Hub) -> None:
+    def __init__(self, reading: Reading, hub: Hub, insights: Insights) -> None:
         self._reading = reading
         self._hub = hub
+        self._insights = insights
 
     async def events(
-        self,
-        identity: Identity,
-        namespace: str | None,
-        workflow_id: str,
-        run_id: str | None,
-        after: Cursor | None,
+        self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None, after: Cursor | None
     ) -> AsyncGenerator[EventStep, None]:
-        """Every event of the run and of those that continue it; behind `after`, exactly what came since."""
-        execution = await self._start(identity, namespace, workflow_id, run_id, after)
-        steps = events(self._hub, execution.ref, after.event_id if after else 0, execution)
-        async with aclosing(steps):
-            async for step in steps:
-                yield step
+        """Every event of the run and of those that continue it; behind `after`, exactly what came since.
+
+        Where the log behind `after` is gone the first step has a gap and no event.
+        """
+        start = await self._beginning(identity, namespace, workflow_id, run_id, after)
+        ref, position = start.execution.ref, start.after.event_id if start.after else 0
+        if start.gap is not None:
+            yield EventStep(start.gap.resumed_at, ref, None, Projection(), start.gap)
+        try:
+            async with aclosing(events(self._hub, ref, position, start.execution)) as steps:
+                async for step in steps:
+                    yield step
+        except NotFound:
+            # The run is known, so it is its history that has been forgotten.
+            cursor = start.after or cursor_at(ref, start.execution.history_length)
+            yield EventStep(cursor, ref, None, Projection(), Gap(_NO_HISTORY, cursor))
 
     async def progress(
         self,
@@ -42,30 +65,57 @@ class Watching:
         after: Cursor | None,
         max_rate: float | None,
     ) -> AsyncGenerator[ProgressStep, None]:
-        """Progress now and whenever it changes; behind `after`, what changed since. `max_rate` is per second."""
-        if max_rate is not None and not max_rate > 0:
-            raise BadUserInput(f"maxRate cannot be {max_rate:g}: it is in updates per second.", path=("maxRate",))
-        execution = await self._start(identity, namespace, workflow_id, run_id, after)
-        steps = progresses(self._hub, execution.ref, after, execution, max_rate)
+        """Progress now and whenever it changes; behind `after`, what changed since. `max_rate` is per second.
+
+        Where the log behind `after` is gone the first step has a gap, and is the state now.
+        """
+        check_rate(max_rate)
+        start = await self._beginning(identity, namespace, workflow_id, run_id, after)
+        gap = start.gap
+        steps = progresses(
+            self._hub, start.execution.ref, start.after, start.execution, max_rate, self._insights.profile
+        )
         async with aclosing(steps):
+            async for step in steps:
+                yield replace(step, gap=gap) if gap else step
+                gap = None
+
+    async def states(
+        self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None, max_rate: float | None
+    ) -> AsyncGenerator[StateStep, None]:
+        """The run whenever anything happens to it. `max_rate` is per second."""
+        check_rate(max_rate)
+        start = await self._beginning(identity, namespace, workflow_id, run_id, None)
+        async with aclosing(states(self._hub, start.execution.ref, start.execution, max_rate)) as steps:
             async for step in steps:
                 yield step
 
-    async def _start(
-        self,
-        identity: Identity,
-        namespace: str | None,
-        workflow_id: str,
-        run_id: str | None,
-        after: Cursor | None,
-    ) -> Execution:
+    async def _beginning(
+        self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None, after: Cursor | None
+    ) -> _Beginning:
         """The run to begin with: the cursor's, which must be of the workflow that is asked for."""
-        if after is not None:
-            if after.workflow_id != workflow_id or after.namespace != self._reading.namespace(namespace):
-                raise BadUserInput(
-                    f"after is a cursor of workflow {after.workflow_id!r}, not of {workflow_id!r}.",
-                    path=("after",),
-                )
-            run_id = after.run_id
+        if after is None:
+            return _Beginning(await self._visible(identity, namespace, workflow_id, run_id), None)
+        if after.workflow_id != workflow_id or after.namespace != self._reading.namespace(namespace):
+            raise BadUserInput(
+                f"after is a cursor of workflow {after.workflow_id!r}, not of {workflow_id!r}.", path=("after",)
+            )
+        known = await self._reading.execution(identity, namespace, workflow_id, after.run_id)
+        if known is not None:
+            return _Beginning(known, after)
+        latest = await self._visible(identity, namespace, workflow_id, None)
+        return _Beginning(latest, None, Gap(_FORGOTTEN, cursor_at(latest.ref, 0)))
+
+    async def _visible(
+        self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None
+    ) -> Execution:
         execution = await self._reading.execution(identity, namespace, workflow_id, run_id)
         return require_visible(identity, execution, workflow_id)
+
+
+def check_rate(max_rate: float | None) -> None:
+    if max_rate is not None and not 0 < max_rate <= MAX_RATE:
+        raise BadUserInput(
+            f"maxRate cannot be {max_rate:g}: it is in updates per second, above 0 and at most {MAX_RATE}.",
+            path=("maxRate",),
+        )

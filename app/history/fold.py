@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import UserMetadata
 
+from app.history.standing import DONE, Standing
 from app.history.timeline import Timeline
 from app.model import (
     Activity,
@@ -50,6 +51,7 @@ class Fold:
         self.published: Mapping[str, Json] | None = None
         self.points: list[ProgressPoint] = []
         self.step: str | None = None
+        self.standing = Standing()
         self.moved = False
         """Whether the event being folded changed durable progress."""
 
@@ -68,6 +70,8 @@ class Fold:
         if not self.moved:
             return
         self.moved = False
+        if not self.run.status.is_closed:  # The end of a run ends what is open, which is no progress.
+            self.standing.note(len(self.activities), self.closed_activities, self.phases)
         self.points.append(
             ProgressPoint(
                 event_id=self.event_id,
@@ -77,6 +81,10 @@ class Fold:
                 closed=self.closed_activities,
                 published=self.published,
                 step=self.step,
+                percent=self.standing.percent,
+                full=self.standing.full,
+                phases_done=sum(phase.status in DONE for phase in self.phases.values()),
+                phases_known=len(self.phases),
             )
         )
 

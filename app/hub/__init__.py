@@ -6,6 +6,6 @@ events: a subscriber that is further behind reads the log itself.
 """
 
 from app.hub.hub import Hub
-from app.hub.streams import EventStep, ProgressStep
+from app.hub.streams import EventStep, ProgressStep, StateStep
 
-__all__ = ["EventStep", "Hub", "ProgressStep"]
+__all__ = ["EventStep", "Hub", "ProgressStep", "StateStep"]

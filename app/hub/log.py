@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from app.errors import NotFound
@@ -13,8 +14,9 @@ from app.temporal.connection import Temporal
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
 
-ReadArchive = Callable[[ExecutionRef], Awaitable["Sequence[HistoryEvent] | None"]]
-"""The archived history of a run, or None."""
+ReadArchive = Callable[[ExecutionRef, int], AsyncGenerator[Sequence["HistoryEvent"], None]]
+"""The archived events of a run behind a position, oldest first, some at a time; NotFound where the run is not
+archived."""
 
 
 class RunLog:
@@ -38,9 +40,13 @@ class RunLog:
                     yield event
             return
         except NotFound:
-            archived = await self._archived(ref)
-            if archived is None:
-                raise
-        for event in archived:
-            if event.event_id > position:
-                yield event
+            async with aclosing(self._kept(ref, position)) as kept:
+                async for event in kept:
+                    yield event
+
+    async def _kept(self, ref: ExecutionRef, position: int) -> AsyncGenerator[HistoryEvent, None]:
+        async with aclosing(self._archived(ref, position)) as pages:
+            async for page in pages:
+                events, _ = await self._temporal.payloads.readable(ref.namespace, page)
+                for event in events:
+                    yield event

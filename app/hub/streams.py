@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,22 +18,47 @@ import msgspec
 
 from app.hub.hub import Hub
 from app.hub.watch import Watch
-from app.model import Cursor, Execution, ExecutionRef, Progress, ProgressPoint, Projection, RunView, WorkflowStatus
-from app.progress import progress, progress_at
+from app.model import (
+    Cursor,
+    Execution,
+    ExecutionRef,
+    Gap,
+    Profile,
+    Progress,
+    ProgressPoint,
+    ProgressSource,
+    Projection,
+    RunView,
+    WorkflowStatus,
+)
+from app.progress import not_below, progress, progress_at
+from app.protos import time_of
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
 
+ProfileOf = Callable[[Execution], Awaitable[Profile | None]]
+MIN_TICK_SECONDS = 1.0
+
+
+async def nothing_known(_: Execution) -> None:
+    """Of a type without a profile."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventStep:
-    """One event of the log, and the place behind it."""
+    """One event of the log, and the place behind it; no event where a gap begins."""
 
     cursor: Cursor
     ref: ExecutionRef
-    event: HistoryEvent
+    event: HistoryEvent | None
     projection: Projection
     """What the run's history says so far, to put the event into words."""
+    gap: Gap | None = None
+
+    @property
+    def time(self) -> datetime | None:
+        return time_of(self.event.event_time) if self.event is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +69,15 @@ class ProgressStep:
     view: RunView
     progress: Progress
     status: WorkflowStatus
+    gap: Gap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateStep:
+    """A run as it is now. `place` is the same for everybody who sees the same state in this process."""
+
+    place: str
+    view: RunView
 
 
 async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | None) -> AsyncGenerator[EventStep, None]:
@@ -82,27 +116,38 @@ async def _events(hub: Hub, watch: Watch, position: int) -> AsyncGenerator[Histo
 
 
 async def progresses(
-    hub: Hub, ref: ExecutionRef, after: Cursor | None, row: Execution | None, max_rate: float | None
+    hub: Hub,
+    ref: ExecutionRef,
+    after: Cursor | None,
+    row: Execution | None,
+    max_rate: float | None,
+    profile_of: ProfileOf = nothing_known,
 ) -> AsyncGenerator[ProgressStep, None]:
     """Progress now, then whenever it changes.
 
     Behind a cursor, every durable change since is given in order (activities, phases, published progress); what
     only describe tells is given when it differs from what the cursor's step said. `max_rate` is in steps per
-    second: steps that would come faster are left out, never the last one.
+    second: steps that would come faster are left out, never the last one. `profile_of` tells what the last runs of
+    the run's type were like; by a profile, progress moves with the clock. Within a run the percent never goes down,
+    unless the workflow itself published less.
     """
     run: ExecutionRef | None = ref
     while run is not None:
         async with hub.watch(run, row=row, pending=True) as watch:
             await watch.caught_up()
-            async with aclosing(_progresses(watch, after, max_rate)) as steps:
+            profile = await profile_of(watch.run.view().execution)
+            async with aclosing(_progresses(watch, after, max_rate, profile)) as steps:
                 async for step in steps:
                     yield step
             run = await _next(hub, watch)
         after, row = None, None
 
 
-async def _progresses(watch: Watch, after: Cursor | None, max_rate: float | None) -> AsyncGenerator[ProgressStep, None]:
+async def _progresses(
+    watch: Watch, after: Cursor | None, max_rate: float | None, profile: Profile | None
+) -> AsyncGenerator[ProgressStep, None]:
     clock = asyncio.get_running_loop().time
+    last: Progress | None = None
     position, digest = (after.event_id, after.digest) if after else (None, "")
     pace = 1 / max_rate if max_rate else 0.0
     while True:
@@ -111,19 +156,51 @@ async def _progresses(watch: Watch, after: Cursor | None, max_rate: float | None
         sent_at = clock()
         if position is not None and not pace:
             for point in _earlier(view.projection.points, position):
-                step = _replayed(watch.ref, view, point)
+                step = _replayed(watch.ref, view, point, profile, last)
                 if step.cursor.digest != digest:
                     yield step
-                    digest = step.cursor.digest
-        step = _now(watch.ref, view)
+                    digest, last = step.cursor.digest, step.progress
+        step = _now(watch.ref, view, profile, last)
         if step.cursor.digest != digest or position is None or _has_moved(view, position):
             yield step
-        position, digest = step.cursor.event_id, step.cursor.digest
+        position, digest, last = step.cursor.event_id, step.cursor.digest, step.progress
         if ended:
             return
         if (rest := pace - (clock() - sent_at)) > 0:
             await asyncio.sleep(rest)
-        await watch.changed(version)
+        await watch.changed(version, _tick(step.progress, profile))
+
+
+def _tick(said: Progress, profile: Profile | None) -> float | None:
+    """Seconds after which the clock alone has moved progress: about a percent. None where it does not."""
+    if profile is None or said.source is not ProgressSource.PROFILE:
+        return None
+    return max(MIN_TICK_SECONDS, profile.p50 / 100)
+
+
+async def states(
+    hub: Hub, ref: ExecutionRef, row: Execution | None, max_rate: float | None
+) -> AsyncGenerator[StateStep, None]:
+    """The run now and after everything that happens to it, through its chain; the last state is always given.
+
+    `max_rate` is in states per second: those that would come faster are left out.
+    """
+    clock = asyncio.get_running_loop().time
+    pace = 1 / max_rate if max_rate else 0.0
+    run: ExecutionRef | None = ref
+    while run is not None:
+        async with hub.watch(run, row=row, pending=True) as watch:
+            await watch.caught_up()
+            ended = False
+            while not ended:
+                version, ended, sent_at = watch.version, watch.ended, clock()
+                yield StateStep(f"{run.run_id} {version}", watch.run.view())
+                if not ended:
+                    if (rest := pace - (clock() - sent_at)) > 0:
+                        await asyncio.sleep(rest)
+                    await watch.changed(version)
+            run = await _next(hub, watch)
+        row = None
 
 
 def _earlier(points: tuple[ProgressPoint, ...], position: int) -> list[ProgressPoint]:
@@ -141,12 +218,15 @@ def _has_moved(view: RunView, position: int) -> bool:
     return bool(points) and points[-1].event_id > position
 
 
-def _replayed(ref: ExecutionRef, view: RunView, point: ProgressPoint) -> ProgressStep:
-    return _step(ref, view, point.event_id, progress_at(point), point.status)
+def _replayed(
+    ref: ExecutionRef, view: RunView, point: ProgressPoint, profile: Profile | None, last: Progress | None
+) -> ProgressStep:
+    said = not_below(progress_at(point, view.projection, profile), last)
+    return _step(ref, view, point.event_id, said, point.status)
 
 
-def _now(ref: ExecutionRef, view: RunView) -> ProgressStep:
-    said = progress(view.projection, view.pending_activities, datetime.now(UTC))
+def _now(ref: ExecutionRef, view: RunView, profile: Profile | None, last: Progress | None) -> ProgressStep:
+    said = not_below(progress(view.projection, view.pending_activities, datetime.now(UTC), profile), last)
     return _step(ref, view, view.projection.last_event_id, said, view.projection.status)
 
 

@@ -76,15 +76,21 @@ class Watch:
 
     async def changed(self, version: int, timeout: float | None = None) -> bool:
         """Wait until there is more than at `version`; False when `timeout` seconds passed first."""
+        if timeout is None:
+            await self._news(version)
+            return True
         try:
             async with asyncio.timeout(timeout):
-                while self.version == version and self.error is None:
-                    await self._condition.wait()
+                await self._news(version)
         except TimeoutError:
             return False
+        return True
+
+    async def _news(self, version: int) -> None:
+        while self.version == version and self.error is None:
+            await self._condition.wait()
         if self.error is not None:
             raise self.error
-        return True
 
     async def caught_up(self) -> None:
         """Wait until what existed when the watch began has been folded."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from app import metrics
 from app.errors import (
+    Conflict,
     DatabaseUnavailable,
     DeadlineExceeded,
     NotFound,
@@ -21,10 +23,12 @@ from app.indexer.supervision import backoff, for_each
 from app.indexer.writer import Writer
 from app.log import logger
 from app.model import ExecutionRef, Projection
-from app.store.archive import Archive
+from app.store.archive import NOT_PROJECTED, PROJECTOR_VERSION, Archive
 from app.store.executions import Executions
+from app.store.pieces import Packer
 from app.temporal import reads
 from app.temporal.connection import Temporal
+from app.temporal.payloads import Payloads
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
@@ -65,13 +69,15 @@ class Archiver:
         """Run id -> failures so far, and when to try again."""
 
     async def step(self) -> None:
-        """Archive the next few runs, or wait for one to close."""
+        """Archive the next few runs, else fold again what an older version folded, or wait for one to close."""
         self._writer.closed.clear()
         now = time.monotonic()
         waiting = [run_id for run_id, (_, again_at) in self._failing.items() if again_at > now]
-        refs = await self._executions.unarchived(self._namespaces, _BATCH, besides=waiting)
-        if refs:
-            await for_each(refs, self._archive_or_wait, _AT_ONCE)
+        if refs := await self._executions.unarchived(self._namespaces, _BATCH, besides=waiting):
+            await for_each(refs, lambda ref: self._or_wait(ref, self._archive_run), _AT_ONCE)
+            return
+        if refs := await self._archive.outdated(self._namespaces, _BATCH, besides=waiting):
+            await for_each(refs, lambda ref: self._or_wait(ref, self._fold_again), 1)
             return
         try:
             async with asyncio.timeout(_IDLE_SECONDS):
@@ -79,9 +85,9 @@ class Archiver:
         except TimeoutError:
             return
 
-    async def _archive_or_wait(self, ref: ExecutionRef) -> None:
+    async def _or_wait(self, ref: ExecutionRef, work: Callable[[ExecutionRef], Awaitable[None]]) -> None:
         try:
-            await self._archive_run(ref)
+            await work(ref)
         except _EVERYBODYS:
             raise
         except Exception as error:
@@ -103,23 +109,61 @@ class Archiver:
         self._failing[ref.run_id] = (failures, time.monotonic() + pause)
 
     async def _archive_run(self, ref: ExecutionRef) -> None:
+        folding, packer = Folding(ref, self._temporal.payloads), Packer()
         try:
-            events = [event async for event in reads.history(self._temporal, ref)]
+            async with aclosing(reads.history_pages(self._temporal, ref, raw=True)) as pages:
+                async for events in pages:
+                    await packer.extend(events)
+                    await folding.extend(events)
         except NotFound:
             # Deleted, or past its retention, before its turn: nothing of it is left to show.
             await self._writer.forget(ref)
             return
-        if await self._archive.put(ref, _projected(ref, events), events):
+        await self._put(ref, folding, packer)
+
+    async def _fold_again(self, ref: ExecutionRef) -> None:
+        """From the archive's own history. Raises Conflict where that still gives no better projection."""
+        folding, packer = Folding(ref, self._temporal.payloads), Packer()
+        async with aclosing(self._archive.pages(ref)) as pages:
+            async for events in pages:
+                await packer.extend(events)
+                await folding.extend(events)
+        if folding.version < PROJECTOR_VERSION:
+            raise Conflict("Its history cannot be folded completely.")
+        await self._put(ref, folding, packer)
+
+    async def _put(self, ref: ExecutionRef, folding: Folding, packer: Packer) -> None:
+        if await self._archive.put(ref, folding.projection, packer, version=folding.version):
             await self._writer.tell()
 
 
-def _projected(ref: ExecutionRef, events: Sequence[HistoryEvent]) -> Projection | None:
-    """None where our folding fails: the history itself must be kept all the same, while there is one."""
-    try:
-        projector = Projector(ref)
-        for event in events:
-            projector.apply(event)
-        return projector.snapshot()
-    except Exception:
-        log.exception("history not understood", workflow_id=ref.workflow_id, run_id=ref.run_id)
-        return None
+class Folding:
+    """A history folded as it is read. Where our folding fails there is no projection: the history itself must be
+    kept all the same, while there is one."""
+
+    def __init__(self, ref: ExecutionRef, payloads: Payloads) -> None:
+        self._ref = ref
+        self._payloads = payloads
+        self._projector: Projector | None = Projector(ref)
+        self._is_complete = True
+
+    async def extend(self, events: Sequence[HistoryEvent]) -> None:
+        readable, complete = await self._payloads.readable(self._ref.namespace, events)
+        self._is_complete &= complete
+        if self._projector is None:
+            return
+        try:
+            for event in readable:
+                self._projector.apply(event)
+        except Exception:
+            log.exception("history not understood", workflow_id=self._ref.workflow_id, run_id=self._ref.run_id)
+            self._projector = None
+
+    @property
+    def projection(self) -> Projection | None:
+        return self._projector.snapshot() if self._projector else None
+
+    @property
+    def version(self) -> int:
+        """Below this version's where a codec server was away, so that it is folded again later."""
+        return PROJECTOR_VERSION if self._is_complete and self._projector else NOT_PROJECTED

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from app import metrics
+from app.alerting import Rule, rules_of
 from app.bus import Bus
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.indexer import hints
+from app.indexer.alerter import EVERY_SECONDS as ALERT_SECONDS
+from app.indexer.alerter import Alerter
 from app.indexer.archiver import Archiver
 from app.indexer.follower import PAGE_SIZE, Follower
+from app.indexer.profiler import PROFILE_SECONDS, STATISTICS_SECONDS, Profiler
+from app.indexer.pruner import PRUNE_SECONDS, Pruner
 from app.indexer.supervision import backoff, repeat
 from app.indexer.writer import CHANGES, Publish, Writer
 from app.log import logger
 from app.settings import Settings, temporal_connection
 from app.store import Archive, Changes, Database, Executions, Watermarks
+from app.store.alerts import Alerts
 from app.store.lock import SessionLock
+from app.store.profiles import Profiles
+from app.store.retention import Retention
+from app.store.sums import Sums
 from app.temporal.connection import Temporal, Tenancy
+from app.temporal.payloads import configured
 
 log = logger(__name__)
 
@@ -38,6 +49,7 @@ async def run(settings: Settings) -> None:
     """
     if settings.database_url is None:
         raise ConfigurationError("DATABASE_URL is not set: the index lives in Postgres.")
+    rules = _rules(settings.alerts)
     url = str(settings.database_url)
     database = Database(url, pool_size=settings.database_pool, application_name="tideline indexer")
     temporal = Temporal(
@@ -45,22 +57,43 @@ async def run(settings: Settings) -> None:
         settings.namespaces,
         timeout=settings.temporal_timeout,
         tenancy=Tenancy(settings.default_tenant, settings.default_environment),
+        payloads=configured(settings),
     )
     await database.connect()
     try:
         await temporal.verify_namespaces()
         async with Bus(str(settings.bus_url or url), (CHANGES, hints.RUNS)) as bus:
-            indexer = Indexer(url, database, temporal, bus.publish, lambda: bus.listen(hints.RUNS))
+            indexer = Indexer(
+                url,
+                database,
+                temporal,
+                bus.publish,
+                lambda: bus.listen(hints.RUNS),
+                kept_days=settings.archive_retention_days,
+                rules=rules,
+            )
             await indexer.run()
     finally:
         await temporal.close()
         await database.close()
 
 
+def _rules(path: Path | None) -> tuple[Rule, ...]:
+    """The rules of alerts; none without a file. Raises ConfigurationError for a file that cannot be read or meant."""
+    if path is None:
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"TIDELINE_ALERTS: {path} cannot be read: {error}.") from None
+    return rules_of(text, str(path))
+
+
 class Indexer:
     """Follows every namespace of `temporal` while it holds the lock in the database at `url`.
 
-    `publish` sends hints; `listen` begins to hear the hints that name runs.
+    `publish` sends hints; `listen` begins to hear the hints that name runs. `kept_days` is how long closed runs
+    are kept where their tenant does not say; None is for ever.
     """
 
     def __init__(
@@ -72,6 +105,8 @@ class Indexer:
         listen: Callable[[], AsyncIterator[str]],
         *,
         page_size: int = PAGE_SIZE,
+        kept_days: float | None = None,
+        rules: Sequence[Rule] = (),
     ) -> None:
         executions = Executions(database)
         self._changes = Changes(database)
@@ -83,6 +118,9 @@ class Indexer:
             namespace, temporal, executions, Watermarks(database), self._writer, page_size=page_size
         )
         self._archiver = Archiver(self._namespaces, temporal, executions, Archive(database), self._writer)
+        self._pruner = Pruner(Retention(database), self._writer, kept_days)
+        self._profiler = Profiler(Profiles(database), Sums(database))
+        self._alerter = Alerter(rules, temporal, Alerts(database), Watermarks(database), publish)
         self._followers: list[Follower] = []
 
     @property
@@ -127,6 +165,10 @@ class Indexer:
     def _loops(self) -> list[Coroutine[None, None, None]]:
         loops = [
             repeat("archive", self._archiver.step, 0.0),
+            repeat("prune", self._pruner.step, PRUNE_SECONDS),
+            repeat("profiles", self._profiler.renew_profiles, PROFILE_SECONDS),
+            repeat("statistics", self._profiler.sum_up_days, STATISTICS_SECONDS),
+            repeat("alerts", self._alerter.step, ALERT_SECONDS),
             repeat("cut changes", self._cut_changes, _CUT_SECONDS),
             repeat("hints", self._follow_hints, 1.0),
         ]

@@ -99,6 +99,11 @@ class Writer:
         if await self._executions.delete(ref):
             await self.tell()
 
+    def overlook(self, refs: Sequence[ExecutionRef]) -> None:
+        """These rows are gone: what is known of them holds no longer."""
+        for ref in refs:
+            self._fingerprints.forget(ref)
+
     async def tell(self) -> None:
         """The change log has grown."""
         await self._publish(CHANGES, "")

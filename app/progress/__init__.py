@@ -1,6 +1,6 @@
 """How far a run is, and why it is not moving. Pure: the clock comes in as `now`."""
 
-from app.progress.blockers import blockers
-from app.progress.sources import activity_progress, progress, progress_at
+from app.progress.blockers import Queue, blockers, unserved
+from app.progress.sources import activity_progress, not_below, progress, progress_at
 
-__all__ = ["activity_progress", "blockers", "progress", "progress_at"]
+__all__ = ["Queue", "activity_progress", "blockers", "not_below", "progress", "progress_at", "unserved"]

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from app.cluster import TaskQueueKind
 from app.model import (
     Blocker,
     BlockerKind,
     PendingActivity,
     PendingActivityState,
     PendingWorkflowTask,
+    Profile,
     Projection,
     TimelineItem,
     TimelineKind,
     TimelineStatus,
     WorkflowStatus,
 )
+from app.progress.profile import ENOUGH_RUNS, OVERDUE, matched
+
+UNTAKEN_SECONDS = 2.0
+"""A task that waits for so long makes it worth asking whether anybody polls its queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A task queue, as the workers of one kind of task poll it."""
+
+    name: str
+    kind: TaskQueueKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task that nobody has taken: what it is for, and since when it waits."""
+
+    queue: Queue
+    what: str
+    since: datetime
+    activity_id: str | None = None
+
 
 PAUSED = frozenset({PendingActivityState.PAUSED, PendingActivityState.PAUSE_REQUESTED})
 
@@ -26,14 +52,24 @@ def blockers(
     pending: Iterable[PendingActivity],
     pending_workflow_task: PendingWorkflowTask | None,
     now: datetime,
+    *,
+    profile: Profile | None = None,
+    unpolled: Container[Queue] = (),
 ) -> tuple[Blocker, ...]:
-    """Why the run is not moving; empty where it moves, or has closed."""
+    """Why the run is not moving; empty where it moves, or has closed.
+
+    `profile` is what the last runs of its type were like; `unpolled` are those of its `unserved` queues that no
+    worker polls.
+    """
     if projection.status.is_closed:
         return ()
+    pending = tuple(pending)
     found = [
         *_paused(projection, now),
+        *_without_workers(projection, pending, pending_workflow_task, now, unpolled),
         *_failing_task(projection, pending_workflow_task, now),
         *_stuck_activities(projection, pending, now),
+        *(overdue(projection, profile, now) if profile else ()),
     ]
     open_bars = [item for item in projection.timeline if item.end_time is None]
     if all(activity.status.is_closed for activity in projection.activities):
@@ -51,6 +87,82 @@ def _paused(projection: Projection, now: datetime) -> Iterator[Blocker]:
             f"Workflow is paused: {reason}" if reason else "Workflow is paused",
             since,
         )
+
+
+def unserved(
+    projection: Projection,
+    pending: Iterable[PendingActivity],
+    pending_workflow_task: PendingWorkflowTask | None,
+    now: datetime,
+) -> tuple[Queue, ...]:
+    """The queues that hold a task of this run which nobody has taken for a while: are they polled at all?"""
+    waiting = _waiting_tasks(projection, tuple(pending), pending_workflow_task, now)
+    return tuple(dict.fromkeys(task.queue for task in waiting))
+
+
+def _waiting_tasks(
+    projection: Projection,
+    pending: tuple[PendingActivity, ...],
+    pending_workflow_task: PendingWorkflowTask | None,
+    now: datetime,
+) -> Iterator[_Task]:
+    if projection.status.is_closed or projection.status is WorkflowStatus.PAUSED:
+        return
+    task = pending_workflow_task
+    if task is not None and task.state == "SCHEDULED" and _is_old(task.scheduled_time, now):
+        queue = Queue(projection.task_queue, TaskQueueKind.WORKFLOW)
+        yield _Task(queue, "its workflow tasks", task.scheduled_time or now)
+    queues = {each.activity_id: each.task_queue for each in projection.activities if not each.status.is_closed}
+    for each in pending:
+        due = each.next_attempt_time or each.scheduled_time
+        if each.state is PendingActivityState.SCHEDULED and not each.paused and _is_old(due, now):
+            queue = Queue(queues.get(each.activity_id) or projection.task_queue, TaskQueueKind.ACTIVITY)
+            yield _Task(queue, f"activity {each.activity_type}", due or now, each.activity_id)
+
+
+def _is_old(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and (now - moment).total_seconds() >= UNTAKEN_SECONDS
+
+
+def _without_workers(
+    projection: Projection,
+    pending: tuple[PendingActivity, ...],
+    pending_workflow_task: PendingWorkflowTask | None,
+    now: datetime,
+    unpolled: Container[Queue],
+) -> Iterator[Blocker]:
+    for task in _waiting_tasks(projection, pending, pending_workflow_task, now):
+        if task.queue in unpolled:
+            message = f"No worker polls task queue {task.queue.name} for {task.what}"
+            yield Blocker(BlockerKind.NO_WORKERS, message, task.since, task.activity_id)
+
+
+def overdue(projection: Projection, profile: Profile, now: datetime) -> Iterator[Blocker]:
+    """The run, and those of its activities, that take much longer than nine of ten did before."""
+    if profile.runs < ENOUGH_RUNS or projection.status is not WorkflowStatus.RUNNING:
+        return
+    start = projection.start_time
+    if start is not None and (limit := OVERDUE * profile.p90) and (now - start).total_seconds() > limit:
+        message = f"Takes {_span(now - start)}; nine of ten runs took at most {_span(profile.p90)}"
+        yield Blocker(BlockerKind.OVERDUE, message, start + timedelta(seconds=limit))
+    for activity, step in matched(projection, profile):
+        limit = OVERDUE * step.duration_p90
+        since = activity.scheduled_time
+        if not activity.status.is_closed and limit and (now - since).total_seconds() > limit:
+            message = (
+                f"Activity {activity.activity_type} takes {_span(now - since)};"
+                f" nine of ten took at most {_span(step.duration_p90)}"
+            )
+            yield Blocker(BlockerKind.OVERDUE, message, since + timedelta(seconds=limit), activity.activity_id)
+
+
+def _span(span: timedelta | float) -> str:
+    """A span as people say it: 0.4 s, 12 s, 3 min, 2.5 h, 4 d."""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def _failing_task(

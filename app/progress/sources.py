@@ -1,9 +1,12 @@
 """How far a run is.
 
 Progress is read from the best source that says something: what the workflow published in its memo, what its
-running activities told by heartbeat, its phases, and last the count of its activities. A completed run is
-at 100 %; one that closed otherwise stays where it was. Counts know only the past, so while a run is open
-what is derived from them stays below 100 %.
+running activities told by heartbeat, its phases, what the last runs of its type were like (its profile), and last
+the count of its activities. A completed run is at 100 %; one that closed otherwise stays where it was. What is
+derived knows only the past, so while a run is open it stays below 100 %, and it never goes down: phases and
+activities keep the highest that they reached (`ProgressPoint.percent`), a profile goes by what closed last and the
+clock, and a heartbeat adds at most what the end of its activity will add. Only what a workflow itself publishes may
+go down.
 """
 
 from __future__ import annotations
@@ -19,45 +22,68 @@ from app.model import (
     Json,
     PendingActivity,
     PhaseStatus,
+    Profile,
     Progress,
     ProgressPoint,
     ProgressSource,
     Projection,
     WorkflowStatus,
 )
+from app.progress.profile import Place, place_of
 from app.protos import json_of
 
 BELOW_DONE = 99.0
-"""The most that counts can say of an open run, in percent."""
+"""The most that can be derived for an open run, in percent."""
 
 
-def progress(projection: Projection, pending: Iterable[PendingActivity], now: datetime) -> Progress:
-    """Where the run is at `now`; `pending` is what describe tells of its open activities."""
+def progress(
+    projection: Projection, pending: Iterable[PendingActivity], now: datetime, profile: Profile | None = None
+) -> Progress:
+    """Where the run is at `now`; `pending` is what describe tells of its open activities, `profile` what the last
+    runs of its type were like."""
     time = projection.last_event_time or now
     pending = () if projection.status.is_closed else tuple(pending)
-    found = _best(
-        (
-            _told(_published(projection), ProgressSource.PUBLISHED, time),
-            _heartbeat(projection, pending, time),
-            _phases(projection, time),
-            _activities(projection, time),
-        ),
-        time,
-    )
+    beats = _beats(projection, pending)
+    shares = {activity_id: (said.percent or 0.0) / 100.0 for activity_id, said in beats.items()}
+    place = place_of(projection, profile, projection.close_time or now, shares) if profile else None
+    derived = _phases(projection, place, time) or _profiled(projection, place, time) or _activities(projection, time)
+    published = _told(_published(projection), ProgressSource.PUBLISHED, time)
+    found = _best((published, _heartbeat(projection, beats, derived, time), derived), time)
     found = _at_status(found, projection.status)
     if projection.status is not WorkflowStatus.RUNNING or projection.start_time is None:
         return found
-    return _with_eta(found, projection.start_time, now)
+    if place is not None and found.source is not ProgressSource.PUBLISHED:
+        return _closing_in(found, place.remaining, now)
+    told = _known_share(projection, beats) if found.source is ProgressSource.HEARTBEAT else found.percent
+    return _extrapolated(found, told, projection.start_time, now)
 
 
-def progress_at(point: ProgressPoint) -> Progress:
+def progress_at(point: ProgressPoint, projection: Projection | None = None, profile: Profile | None = None) -> Progress:
     """What the durable log says at one of its entries. Heartbeats and the clock are in no log, so it has no
-    ETA."""
-    counted = None
-    if point.scheduled:
-        counted = _counted(point.closed, point.scheduled, ProgressSource.ACTIVITIES, point.time, point.step)
+    ETA. With the run's projection and profile it says what `progress` said then."""
+    place = None
+    if profile is not None and projection is not None:
+        place = place_of(projection, profile, point.time, {})
+    counted: Progress | None = None
+    if point.phases_known:
+        counted = _at_least(_counted(point, ProgressSource.PHASES), place)
+    elif place is not None:
+        counted = replace(_counted(point, ProgressSource.PROFILE), percent=_by_profile(place))
+    elif point.scheduled:
+        counted = _counted(point, ProgressSource.ACTIVITIES)
     told = _told(point.published, ProgressSource.PUBLISHED, point.time)
     return _at_status(_best((told, counted), point.time), point.status)
+
+
+def not_below(said: Progress, last: Progress | None) -> Progress:
+    """What is said of a run now, with no less percent than was said `last`, unless the workflow says so itself.
+
+    Heartbeats and profiles are in no log: when an activity ends another way than its heartbeats promised, or more
+    work turns up, what is derived anew may be less.
+    """
+    if last is None or last.percent is None or said.source in {ProgressSource.PUBLISHED, ProgressSource.STATUS}:
+        return said
+    return said if said.percent is not None and said.percent >= last.percent else replace(said, percent=last.percent)
 
 
 def activity_progress(activity: Activity) -> Progress | None:
@@ -90,13 +116,26 @@ def _at_status(found: Progress, status: WorkflowStatus) -> Progress:
     return found
 
 
-def _with_eta(found: Progress, start: datetime, now: datetime) -> Progress:
-    """Extrapolates from the run so far, once it has come far enough (1 %) to be more than a guess."""
+def _extrapolated(found: Progress, percent: float | None, start: datetime, now: datetime) -> Progress:
+    """The ETA if the rest goes as the run went so far, once it has come far enough (1 %) to be more than a guess."""
     elapsed = (now - start).total_seconds()
-    if found.percent is None or not 1.0 <= found.percent < 100.0 or elapsed <= 0:
+    if percent is None or not 1.0 <= percent < 100.0 or elapsed <= 0:
         return found
-    eta = elapsed * (100.0 - found.percent) / found.percent
-    return replace(found, eta_seconds=eta, estimated_close_time=now + timedelta(seconds=eta))
+    return _closing_in(found, elapsed * (100.0 - percent) / percent, now)
+
+
+def _known_share(projection: Projection, beats: Mapping[str, Progress]) -> float:
+    """The percent of the known activities that is done. The run's own percent leaves room for what may still come,
+    which is no base for a time."""
+    closed = projection.points[-1].closed if projection.points else 0
+    told = sum(said.percent or 0.0 for said in beats.values())
+    return (100.0 * closed + told) / max(len(projection.activities), closed + len(beats))
+
+
+def _closing_in(found: Progress, seconds: float | None, now: datetime) -> Progress:
+    if seconds is None:
+        return found
+    return replace(found, eta_seconds=seconds, estimated_close_time=now + timedelta(seconds=seconds))
 
 
 def _published(projection: Projection) -> Json:
@@ -121,26 +160,39 @@ def _told(value: Json, source: ProgressSource, time: datetime) -> Progress | Non
     return Progress(time, source, percent, step, message, completed, total)
 
 
-def _heartbeat(projection: Projection, pending: tuple[PendingActivity, ...], time: datetime) -> Progress | None:
-    """The running activities' own progress. One known activity speaks for the run; of several, each is
-    worth the same, and the latest heartbeat gives step and message."""
-    states = {activity.activity_id: activity.status for activity in projection.activities}
-    beats = (
-        _beat(each.heartbeat, each.activity_type)
-        for each in pending
-        if each.heartbeat and not (each.activity_id in states and states[each.activity_id].is_closed)
-    )
-    told = [said for said in beats if said is not None]
-    if not told:
+def _beats(projection: Projection, pending: tuple[PendingActivity, ...]) -> dict[str, Progress]:
+    """What each open activity told by its last heartbeat, by activity id."""
+    closed = {each.activity_id for each in projection.activities if each.status.is_closed}
+    closed -= {each.activity_id for each in projection.activities if not each.status.is_closed}
+    found = {}
+    for each in pending:
+        if each.heartbeat and each.activity_id not in closed:
+            said = _beat(each.heartbeat, each.activity_type)
+            if said is not None:
+                found[each.activity_id] = said
+    return found
+
+
+def _heartbeat(
+    projection: Projection, beats: Mapping[str, Progress], derived: Progress | None, time: datetime
+) -> Progress | None:
+    """The running activities' own progress on top of what is derived without it. The latest heartbeat gives step
+    and message, and of a single known activity its counts as well."""
+    if not beats:
         return None
-    latest = max(told, key=lambda said: said.updated_at)
+    latest = max(beats.values(), key=lambda said: said.updated_at)
     latest = replace(latest, updated_at=max(latest.updated_at, time))
-    known = max(len(projection.activities), len(pending))
-    if known == 1:
-        return latest
-    closed = _closed(projection)
-    percent = (100.0 * closed + sum(said.percent or 0.0 for said in told)) / known
-    return replace(latest, percent=min(percent, BELOW_DONE), completed_steps=closed, total_steps=known)
+    if derived is None:
+        return replace(latest, percent=None)
+    percent = derived.percent or 0.0
+    if derived.source is not ProgressSource.PROFILE:  # A profile has taken them into account.
+        point = projection.points[-1]
+        told = sum(said.percent or 0.0 for said in beats.values()) / 100.0
+        open_now = max(point.scheduled - point.closed, len(beats))
+        percent = _below(percent + max(0.0, point.full - percent) * told / open_now)
+    if len(projection.activities) > 1:
+        latest = replace(latest, completed_steps=derived.completed_steps, total_steps=derived.total_steps)
+    return replace(latest, percent=percent)
 
 
 def _beat(heartbeat: Heartbeat, activity_type: str) -> Progress | None:
@@ -150,31 +202,57 @@ def _beat(heartbeat: Heartbeat, activity_type: str) -> Progress | None:
     return replace(said, step=said.step or activity_type) if said is not None else None
 
 
-def _phases(projection: Projection, time: datetime) -> Progress | None:
-    if not projection.phases:
+def _phases(projection: Projection, place: Place | None, time: datetime) -> Progress | None:
+    if not projection.phases or not projection.points:
         return None
-    done = sum(phase.status in {PhaseStatus.COMPLETED, PhaseStatus.SKIPPED} for phase in projection.phases)
     running = [phase.name for phase in projection.phases if phase.status is PhaseStatus.STARTED]
-    step = ", ".join(running) or None
-    return _counted(done, len(projection.phases), ProgressSource.PHASES, time, step)
+    counted = _counted(projection.points[-1], ProgressSource.PHASES)
+    return replace(_at_least(counted, place), updated_at=time, step=", ".join(running) or None)
+
+
+def _at_least(counted: Progress, place: Place | None) -> Progress:
+    """Before its first phase a run was told by its profile: the phases go on from there."""
+    if place is None:
+        return counted
+    return replace(counted, percent=max(counted.percent or 0.0, _by_profile(place)))
+
+
+def _by_profile(place: Place) -> float:
+    return _below(round(100.0 * place.fraction, 1))
+
+
+def _profiled(projection: Projection, place: Place | None, time: datetime) -> Progress | None:
+    if place is None:
+        return None
+    point = projection.points[-1] if projection.points else None
+    total = max(place.activities, point.scheduled if point else 0)
+    closed = point.closed if point else 0
+    return Progress(time, ProgressSource.PROFILE, _by_profile(place), _current(projection), None, closed, total)
 
 
 def _activities(projection: Projection, time: datetime) -> Progress | None:
+    if not projection.activities or not projection.points:
+        return None
+    counted = _counted(projection.points[-1], ProgressSource.ACTIVITIES)
+    return replace(counted, updated_at=time, step=_current(projection))
+
+
+def _current(projection: Projection) -> str | None:
+    """The type of the activity that began last of those that are open, else of all."""
     known = projection.activities
     if not known:
         return None
-    closed = _closed(projection)
-    current = next((each for each in reversed(known) if not each.status.is_closed), known[-1])
-    return _counted(closed, len(known), ProgressSource.ACTIVITIES, time, current.activity_type)
+    return next((each for each in reversed(known) if not each.status.is_closed), known[-1]).activity_type
 
 
-def _closed(projection: Projection) -> int:
-    """How many activities closed by themselves: the end of a run ends the others, which is no progress."""
-    return projection.points[-1].closed if projection.points else 0
+def _counted(point: ProgressPoint, source: ProgressSource) -> Progress:
+    by_phase = source is ProgressSource.PHASES
+    done, total = (point.phases_done, point.phases_known) if by_phase else (point.closed, point.scheduled)
+    return Progress(point.time, source, _below(point.percent), point.step, None, done, total)
 
 
-def _counted(done: int, total: int, source: ProgressSource, time: datetime, step: str | None) -> Progress:
-    return Progress(time, source, min(100.0 * done / total, BELOW_DONE), step, None, done, total)
+def _below(percent: float) -> float:
+    return min(percent, BELOW_DONE)
 
 
 def _number(value: Json) -> float | None:

@@ -1,49 +1,52 @@
 """The archive: what closed runs did, kept when Temporal has forgotten it.
 
-A run is kept twice: its history as Temporal's own protobuf, which is the truth, and its projection, which
-answers without folding anything. Both are compressed with zlib.
+A run is kept twice: its history as Temporal's own protobuf, in pieces, which is the truth, and its projection,
+which answers without folding anything. Both are compressed with zlib. Its activities are rows as well, for
+statistics.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.errors import NotFound
 from app.model import ExecutionRef, Projection
-from app.store.database import Database, Row
+from app.store import activities
+from app.store.database import Connection, Database, Row
 from app.store.executions import columns_of, key_of, ref_of
+from app.store.pieces import INLINE_BYTES, Packer, Piece, unpacked
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
 
-PROJECTOR_VERSION = 1
-"""Raise it when `Projection` or the folding changes: older projections are then folded again from the
-history."""
-_NOT_PROJECTED = 0
-_INLINE_BYTES = 32_768
-"""What is larger is unpacked in a thread, so that the event loop stays free."""
+PROJECTOR_VERSION = 2
+"""Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
+again from the history."""
+NOT_PROJECTED = 0
 
-_PUT = """
+_HERE = "namespace = $1 and workflow_id = $2 and run_id = $3"
+
+_PUT = f"""
 with known as (
-    select * from executions where namespace = $1 and workflow_id = $2 and run_id = $3 for update
+    select * from executions where {_HERE} for update
 ), stored as (
-    insert into archive (namespace, workflow_id, run_id, projector_version, projection, history, events)
-    values ($1, $2, $3, $4, $5, $6, $7)
+    insert into archive (namespace, workflow_id, run_id, projector_version, projection, events)
+    values ($1, $2, $3, $4, $5, $6)
     on conflict (namespace, workflow_id, run_id) do update set projector_version = excluded.projector_version,
-        projection = excluded.projection, history = excluded.history, events = excluded.events,
-        archived_at = now()
+        projection = excluded.projection, events = excluded.events, archived_at = now()
 ), updated as (
     update executions as e set
         archived_at = now(),
-        history_length = greatest(known.history_length, $7),
-        failure_type = coalesce($8, known.failure_type),
-        failure_message = coalesce($9, known.failure_message),
-        previous_run_id = coalesce($10, known.previous_run_id),
-        next_run_id = coalesce($11, known.next_run_id)
+        history_length = greatest(known.history_length, $6),
+        failure_type = coalesce($7, known.failure_type),
+        failure_message = coalesce($8, known.failure_message),
+        previous_run_id = coalesce($9, known.previous_run_id),
+        next_run_id = coalesce($10, known.next_run_id)
     from known
     where (e.namespace, e.workflow_id, e.run_id) = (known.namespace, known.workflow_id, known.run_id)
     returning e.*, (e.history_length, e.failure_type, e.failure_message, e.previous_run_id, e.next_run_id)
@@ -53,6 +56,10 @@ with known as (
 insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
 select tenant, environment, namespace, workflow_id, run_id, 'UPDATED' from updated where differs
 returning kind
+"""
+_PUT_PIECES = """
+insert into archive_events (namespace, workflow_id, run_id, first_event_id, last_event_id, events)
+select $1, $2, $3, * from unnest($4::bigint[], $5::bigint[], $6::bytea[])
 """
 
 
@@ -64,71 +71,141 @@ class Archive:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Projection)
 
-    async def put(self, ref: ExecutionRef, projection: Projection | None, events: Sequence[HistoryEvent]) -> bool:
+    async def put(
+        self,
+        ref: ExecutionRef,
+        projection: Projection | None,
+        history: Packer | Iterable[HistoryEvent],
+        *,
+        version: int = PROJECTOR_VERSION,
+    ) -> bool:
         """Keep a closed run and write what its history adds to its row; True where the row changed visibly.
 
-        Without a projection the history alone is kept.
+        Without a projection the history alone is kept. A projection of a lower `version` is told apart from one
+        that is right: the indexer folds it again later.
         """
-        version = _NOT_PROJECTED if projection is None else PROJECTOR_VERSION
-        projection = projection or Projection()
-        packed_projection, packed_history = await asyncio.to_thread(self._pack, projection, events)
-        failure = projection.failure
-        changed = await self._database.fetchval(
-            _PUT,
-            *key_of(ref),
-            version,
-            packed_projection,
-            packed_history,
-            len(events),
-            None if failure is None else _text(failure.type),
-            None if failure is None else _text(failure.message),
-            projection.previous_run_id,
-            projection.next_run_id,
-        )
+        if not isinstance(history, Packer):
+            packer = Packer()
+            await packer.extend(history)
+            history = packer
+        pieces = await history.pieces()
+        packed, rows = await asyncio.to_thread(self._pack, projection or Projection())
+        async with self._database.transaction() as connection:
+            await self._clear(connection, ref)
+            await connection.execute(_PUT_PIECES, *key_of(ref), *_columns(pieces))
+            changed: str | None = await self._put(connection, ref, projection, version, packed, history.events)
+            if rows:
+                await connection.execute(activities.INSERT, *key_of(ref), rows)
         return changed is not None
 
-    def _pack(self, projection: Projection, events: Sequence[HistoryEvent]) -> tuple[bytes, bytes]:
-        from temporalio.api.history.v1 import History  # noqa: PLC0415 - only the indexer needs it
+    async def _clear(self, connection: Connection, ref: ExecutionRef) -> None:
+        """Archived again, by another version perhaps, nothing of the first time may stay."""
+        for table in ("archive_events", "activities"):
+            await connection.execute(f"delete from {table} where {_HERE}", *key_of(ref))
 
-        history = History(events=events).SerializeToString()
-        return zlib.compress(self._encoder.encode(projection)), zlib.compress(history)
+    async def _put(
+        self,
+        connection: Connection,
+        ref: ExecutionRef,
+        projection: Projection | None,
+        version: int,
+        packed: bytes,
+        events: int,
+    ) -> str | None:
+        failure = projection.failure if projection else None
+        changed: str | None = await connection.fetchval(
+            _PUT,
+            *key_of(ref),
+            NOT_PROJECTED if projection is None else version,
+            packed,
+            events,
+            failure and _text(failure.type),
+            failure and _text(failure.message),
+            projection and projection.previous_run_id,
+            projection and projection.next_run_id,
+        )
+        return changed
 
-    async def projections(self, refs: Sequence[ExecutionRef]) -> dict[ExecutionRef, Projection]:
+    def _pack(self, projection: Projection) -> tuple[bytes, list[dict[str, object]]]:
+        return zlib.compress(self._encoder.encode(projection)), activities.rows_of(projection.activities)
+
+    async def projections(self, refs: Sequence[ExecutionRef]) -> dict[ExecutionRef, Projection | None]:
         """The projections of those runs that are archived, in one statement.
 
-        A run that an older projector folded is left out: fold its `history` again.
+        None stands for one that an older version folded: fold the run's `pages` again.
         """
         if not refs:
             return {}
         rows = await self._database.fetch(
-            "select namespace, workflow_id, run_id, projection from archive"
-            " join unnest($1::text[], $2::text[], $3::text[]) as wanted (namespace, workflow_id, run_id)"
-            " using (namespace, workflow_id, run_id) where projector_version = $4",
+            "select namespace, workflow_id, run_id, case when projector_version = $4 then projection end as projection"
+            " from archive join unnest($1::text[], $2::text[], $3::text[]) as wanted (namespace, workflow_id, run_id)"
+            " using (namespace, workflow_id, run_id)",
             *columns_of(refs),
             PROJECTOR_VERSION,
         )
-        if sum(len(row["projection"]) for row in rows) > _INLINE_BYTES:
+        if sum(len(row["projection"] or b"") for row in rows) > INLINE_BYTES:
             return await asyncio.to_thread(self._unpack, rows)
         return self._unpack(rows)
 
-    def _unpack(self, rows: Sequence[Row]) -> dict[ExecutionRef, Projection]:
-        return {ref_of(row): self._decoder.decode(zlib.decompress(row["projection"])) for row in rows}
+    def _unpack(self, rows: Sequence[Row]) -> dict[ExecutionRef, Projection | None]:
+        return {
+            ref_of(row): self._decoder.decode(zlib.decompress(packed)) if (packed := row["projection"]) else None
+            for row in rows
+        }
 
-    async def history(self, ref: ExecutionRef) -> list[HistoryEvent] | None:
-        """Every event of an archived run, oldest first; None where the run is not archived."""
-        packed: bytes | None = await self._database.fetchval(
-            "select history from archive where namespace = $1 and workflow_id = $2 and run_id = $3",
-            *key_of(ref),
+    async def outdated(self, namespaces: Sequence[str], limit: int, besides: Iterable[str] = ()) -> list[ExecutionRef]:
+        """Archived runs whose projection an older version made, or none could, without the run ids in
+        `besides`."""
+        rows = await self._database.fetch(
+            "select namespace, workflow_id, run_id from archive where projector_version < $1"
+            " and namespace = any($2) and run_id <> all($3) order by projector_version limit $4",
+            PROJECTOR_VERSION,
+            list(namespaces),
+            list(besides),
+            limit,
         )
-        if packed is None:
-            return None
-        return await asyncio.to_thread(_events_of, packed) if len(packed) > _INLINE_BYTES else _events_of(packed)
+        return [ref_of(row) for row in rows]
+
+    async def length(self, ref: ExecutionRef) -> int | None:
+        """How many events are kept of a run; None where it is not archived."""
+        length: int | None = await self._database.fetchval(f"select events from archive where {_HERE}", *key_of(ref))
+        return length
+
+    async def pages(
+        self, ref: ExecutionRef, position: int = 0, *, reverse: bool = False
+    ) -> AsyncGenerator[Sequence[HistoryEvent], None]:
+        """The events of an archived run behind `position`, oldest first, some at a time; with `reverse` those
+        ahead of it, newest first, from the end where it is 0. Holds one piece of the history at a time.
+
+        NotFound where the run is not archived.
+        """
+        found = False
+        while (piece := await self._piece(ref, position, reverse=reverse)) is not None:
+            found = True
+            events = await unpacked(piece["events"])
+            if reverse:
+                yield [each for each in reversed(events) if not position or each.event_id < position]
+            else:
+                yield [each for each in events if each.event_id > position]
+            position = piece["first_event_id"] if reverse else piece["last_event_id"]
+        if not found and await self.length(ref) is None:
+            raise NotFound(f"The history of {ref.workflow_id!r} is not archived.")
+
+    async def _piece(self, ref: ExecutionRef, position: int, *, reverse: bool) -> Row | None:
+        rule = (
+            "($4 = 0 or first_event_id < $4) order by first_event_id desc"
+            if reverse
+            else "last_event_id > $4 order by first_event_id"
+        )
+        return await self._database.fetchrow(
+            f"select first_event_id, last_event_id, events from archive_events where {_HERE} and {rule} limit 1",
+            *key_of(ref),
+            position,
+        )
 
 
-def _events_of(packed: bytes) -> list[HistoryEvent]:
-    from temporalio.api.history.v1 import History  # noqa: PLC0415
-
-    return list(History.FromString(zlib.decompress(packed)).events)
+def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[int], list[bytes]]:
+    return [each.first_event_id for each in pieces], [each.last_event_id for each in pieces], [p.events for p in pieces]
 
 
 def _text(value: str | None) -> str | None:

@@ -60,6 +60,11 @@ class Database:
                 "application_name": application_name,
                 "statement_timeout": str(int(statement_timeout * 1000)),
                 "idle_in_transaction_session_timeout": "60000",
+                # A filter's values decide how a list is best read: a plan for any value would scan for rare ones.
+                "plan_cache_mode": "force_custom_plan",
+                "jit": "off",
+                # A list may be the rows of one select, then those of another: never both at once.
+                "enable_parallel_append": "off",
             },
         )
 

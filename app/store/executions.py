@@ -12,7 +12,7 @@ import asyncpg
 from app.log import logger
 from app.model import ChangeKind, Execution, ExecutionRef, Page, WorkflowStatus
 from app.store.database import Database, Row
-from app.store.listing import Filter, Listing, conditions_of, window_of
+from app.store.listing import Count, Counted, Filter, Listing, window_of
 
 log = logger(__name__)
 
@@ -82,6 +82,10 @@ with gone as (
     returning namespace, workflow_id, run_id, tenant, environment
 ), forgotten as (
     delete from archive where namespace = $1 and workflow_id = $2 and run_id = $3
+), emptied as (
+    delete from archive_events where namespace = $1 and workflow_id = $2 and run_id = $3
+), uncounted as (
+    delete from activities where namespace = $1 and workflow_id = $2 and run_id = $3
 )
 insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
 select tenant, environment, namespace, workflow_id, run_id, 'DELETED' from gone
@@ -94,6 +98,7 @@ class Executions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._counted = Counted(database)
 
     async def record(self, executions: Sequence[Execution]) -> list[tuple[ExecutionRef, ChangeKind]]:
         """Write what one source says now, in one statement, and tell what changed.
@@ -145,13 +150,13 @@ class Executions:
         return None if row is None else execution_of(row)
 
     async def page(self, listing: Listing) -> Page[Execution]:
-        """A window of a list, newest first, in one statement.
+        """A window of a list, in its order, in one statement.
 
         `has_next` and `has_previous` tell whether the filter has runs behind and ahead of the window; on the
-        side of a given position, the run at that position is taken for one.
+        side of a given position or offset, there is taken to be one.
         """
-        window, arguments = window_of(listing)
-        rows = await self._database.fetch(f"{_SELECT} {window}", *arguments)
+        statement, arguments = window_of(COLUMNS, listing)
+        rows = await self._database.fetch(statement, *arguments)
         more = len(rows) > listing.limit
         items = [execution_of(row) for row in rows[: listing.limit]]
         if listing.from_end:
@@ -159,15 +164,12 @@ class Executions:
         return Page(
             items=tuple(items),
             has_next=listing.before is not None if listing.from_end else more,
-            has_previous=more if listing.from_end else listing.after is not None,
+            has_previous=more if listing.from_end else listing.after is not None or listing.offset > 0,
         )
 
-    async def count(self, filter_: Filter) -> int:
-        conditions = conditions_of(filter_)
-        total: int = await self._database.fetchval(
-            f"select count(*) from executions {conditions.where}", *conditions.arguments
-        )
-        return total
+    async def count(self, filter_: Filter) -> Count:
+        """How many runs the filter has; see `Counted`."""
+        return await self._counted.count(filter_)
 
     async def open_runs(
         self, namespace: str, *, started_before: datetime, besides: Iterable[str] = (), limit: int = 1000
@@ -227,7 +229,8 @@ def ref_of(row: Row) -> ExecutionRef:
     return ExecutionRef(row["namespace"], row["workflow_id"], row["run_id"])
 
 
-def execution_of(row: Row) -> Execution:
-    values: list[Any] = list(row.values())
+def execution_of(row: Row, width: int | None = None) -> Execution:
+    """The run of a row, which may have more columns behind the first `width`."""
+    values: list[Any] = list(row.values())[:width]
     values[_STATUS] = WorkflowStatus(values[_STATUS])
     return Execution(*values)

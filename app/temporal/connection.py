@@ -35,6 +35,7 @@ from app.errors import (
     TidelineError,
 )
 from app.log import logger
+from app.temporal.payloads import Payloads
 
 DEFAULT_ADDRESS = "localhost:7233"
 DEFAULT_NAMESPACE = "default"
@@ -71,7 +72,9 @@ class Temporal:
         timeout: float = 5.0,
         tenancy: Tenancy | None = None,
         identity: str = "tideline",
+        payloads: Payloads | None = None,
     ) -> None:
+        self.payloads = payloads or Payloads()
         self.address = config.get("target_host", DEFAULT_ADDRESS)
         self.namespaces = tuple(namespaces) or (config.get("namespace", DEFAULT_NAMESPACE),)
         self.timeout = timeout
@@ -172,6 +175,7 @@ class Temporal:
 
     async def close(self) -> None:
         """Let cancelled calls end: leaving the loop under them can hang the interpreter."""
+        await self.payloads.close()
         if self._service is not None:
             self._service = None
             await asyncio.sleep(0.5)

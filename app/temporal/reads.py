@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryResponse,
     GetWorkflowExecutionHistoryReverseRequest,
+    GetWorkflowExecutionHistoryReverseResponse,
     ListWorkflowExecutionsRequest,
     ListWorkflowExecutionsResponse,
 )
@@ -30,9 +32,11 @@ from app.model import (
 )
 from app.protos import failure_of, payloads_of, text_of, time_of
 from app.temporal.connection import Temporal
+from app.temporal.payloads import slots_of
 from app.temporal.rows import execution_of
 
 if TYPE_CHECKING:
+    from temporalio.api.common.v1 import Payload as PayloadProto
     from temporalio.api.history.v1 import HistoryEvent
     from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
 
@@ -52,6 +56,9 @@ async def list_executions(
             namespace=namespace, query=query, page_size=page_size, next_page_token=page_token
         ),
     )
+    await temporal.payloads.reveal(
+        namespace, [slot for info in response.executions for slot in info.memo.fields.values()]
+    )
     rows = [execution_of(namespace, info, temporal.tenancy) for info in response.executions]
     return rows, response.next_page_token
 
@@ -65,6 +72,7 @@ async def describe(temporal: Temporal, namespace: str, workflow_id: str, run_id:
         ),
     )
     metadata = response.execution_config.user_metadata
+    await temporal.payloads.reveal(namespace, list(_shown_of(response)))
     execution = replace(
         execution_of(namespace, response.workflow_execution_info, temporal.tenancy),
         # Describe leaves the queue out of the info; the configuration has it.
@@ -81,6 +89,14 @@ async def describe(temporal: Temporal, namespace: str, workflow_id: str, run_id:
         pending_children=len(response.pending_children),
         reset_run_id=response.workflow_extended_info.reset_run_id or None,
     )
+
+
+def _shown_of(response: DescribeWorkflowExecutionResponse) -> Iterator[PayloadProto]:
+    """The payloads that are read at once: the memo, what the run says of itself, and heartbeats."""
+    yield from response.workflow_execution_info.memo.fields.values()
+    yield from slots_of(response.execution_config.user_metadata)
+    for each in response.pending_activities:
+        yield from each.heartbeat_details.payloads
 
 
 def pending_activity(info: PendingActivityInfo) -> PendingActivity:
@@ -126,13 +142,16 @@ class HistoryPage:
     Without a token the history has ended: the run is closed and every event was given. Pages may be empty.
     """
 
-    events: tuple[HistoryEvent, ...]
+    events: Sequence[HistoryEvent]
     token: bytes
 
 
-async def history_page(temporal: Temporal, ref: ExecutionRef, token: bytes = b"", *, wait: bool = False) -> HistoryPage:
+async def history_page(
+    temporal: Temporal, ref: ExecutionRef, token: bytes = b"", *, wait: bool = False, raw: bool = False
+) -> HistoryPage:
     """The next events of a run. With `wait`, a request at the end of an open run lasts until something happens
-    or about 20 s have passed; the token of an open run then never ends."""
+    or about 20 s have passed; the token of an open run then never ends. What a codec hides of what folding reads
+    is decoded, unless `raw` asks for the events as Temporal has them."""
     response: GetWorkflowExecutionHistoryResponse = await temporal.call(
         "get_workflow_execution_history",
         GetWorkflowExecutionHistoryRequest(
@@ -146,26 +165,37 @@ async def history_page(temporal: Temporal, ref: ExecutionRef, token: bytes = b""
         timeout=LONG_POLL_SECONDS if wait else None,
         retry=not wait,
     )
-    return HistoryPage(tuple(response.history.events), response.next_page_token)
+    events: Sequence[HistoryEvent] = response.history.events
+    if not raw:
+        events, _ = await temporal.payloads.readable(ref.namespace, events)
+    return HistoryPage(tuple(events), response.next_page_token)
 
 
-async def history(temporal: Temporal, ref: ExecutionRef) -> AsyncGenerator[HistoryEvent, None]:
-    """Every event that the run has now, oldest first."""
+async def history_pages(
+    temporal: Temporal, ref: ExecutionRef, *, raw: bool = False
+) -> AsyncGenerator[Sequence[HistoryEvent], None]:
+    """Every event that the run has now, oldest first, some at a time."""
     token = b""
     while True:
-        page = await history_page(temporal, ref, token)
-        for event in page.events:
-            yield event
+        page = await history_page(temporal, ref, token, raw=raw)
+        yield page.events
         if not (token := page.token):
             return
 
 
-async def history_behind(temporal: Temporal, ref: ExecutionRef, event_id: int) -> list[HistoryEvent]:
-    """The events behind `event_id`, oldest first, read from the end: its cost is that of what was missed."""
-    newest_first: list[HistoryEvent] = []
+async def history(temporal: Temporal, ref: ExecutionRef) -> AsyncGenerator[HistoryEvent, None]:
+    """Every event that the run has now, oldest first."""
+    async with aclosing(history_pages(temporal, ref)) as pages:
+        async for events in pages:
+            for event in events:
+                yield event
+
+
+async def history_backwards(temporal: Temporal, ref: ExecutionRef) -> AsyncGenerator[HistoryEvent, None]:
+    """Every event that the run has now, newest first."""
     token, size = b"", 64
     while True:
-        response = await temporal.call(
+        response: GetWorkflowExecutionHistoryReverseResponse = await temporal.call(
             "get_workflow_execution_history_reverse",
             GetWorkflowExecutionHistoryReverseRequest(
                 namespace=ref.namespace,
@@ -174,10 +204,20 @@ async def history_behind(temporal: Temporal, ref: ExecutionRef, event_id: int) -
                 next_page_token=token,
             ),
         )
-        for event in response.history.events:
-            if event.event_id <= event_id:
-                return newest_first[::-1]
-            newest_first.append(event)
+        events, _ = await temporal.payloads.readable(ref.namespace, response.history.events)
+        for event in events:
+            yield event
         token, size = response.next_page_token, HISTORY_PAGE
         if not token:
-            return newest_first[::-1]
+            return
+
+
+async def history_behind(temporal: Temporal, ref: ExecutionRef, event_id: int) -> list[HistoryEvent]:
+    """The events behind `event_id`, oldest first, read from the end: its cost is that of what was missed."""
+    newest_first: list[HistoryEvent] = []
+    async with aclosing(history_backwards(temporal, ref)) as events:
+        async for event in events:
+            if event.event_id <= event_id:
+                break
+            newest_first.append(event)
+    return newest_first[::-1]

@@ -11,6 +11,7 @@ from app.temporal.connection import Tenancy
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload as PayloadProto
+    from temporalio.api.common.v1 import SearchAttributes
     from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 # By number, since the SDK's own enum refuses what is newer than it (8, paused).
@@ -35,9 +36,22 @@ def fields_of(fields: Mapping[str, PayloadProto]) -> dict[str, Json]:
     return {name: json_of(payload_of(payload)) for name, payload in fields.items()}
 
 
+def attributes_of(proto: SearchAttributes) -> dict[str, Json]:
+    """Search attributes by name. A value that a client wrote as a list of one, as TypeScript's does, is that one:
+    lists show it so, while describe repeats what was written."""
+    return {name: _unlisted(payload) for name, payload in proto.indexed_fields.items()}
+
+
+def _unlisted(payload: PayloadProto) -> Json:
+    value = json_of(payload_of(payload))
+    if isinstance(value, list) and len(value) == 1 and payload.metadata.get("type") not in {None, b"KeywordList"}:
+        return value[0]
+    return value
+
+
 def execution_of(namespace: str, info: WorkflowExecutionInfo, tenancy: Tenancy) -> Execution:
     memo = fields_of(info.memo.fields)
-    attributes = fields_of(info.search_attributes.indexed_fields)
+    attributes = attributes_of(info.search_attributes)
     metadata = memo.get("metadata")
     start_time = time_of(info.start_time)
     if start_time is None:

@@ -11,7 +11,14 @@ from app.api.engine import Engine
 from app.bus import Bus
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.gateway import Acting, Gateway, Reading, Watching
+from app.gateway.alerts import AlertReading
+from app.gateway.asking import Asking
 from app.gateway.health import Health
+from app.gateway.histories import Histories
+from app.gateway.insights import Insights
+from app.gateway.operating import Operating
+from app.gateway.relations import Relations
+from app.gateway.stats import StatsReading
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
 from app.indexer.writer import CHANGES
@@ -19,12 +26,18 @@ from app.log import logger
 from app.model import ExecutionRef
 from app.registry import Registry
 from app.settings import Settings, temporal_connection
+from app.store.alerts import Alerts
 from app.store.archive import Archive
 from app.store.audit import Audit
+from app.store.bottlenecks import Bottlenecks
 from app.store.database import Database
 from app.store.executions import Executions
 from app.store.migrations import SchemaState, current
+from app.store.profiles import Profiles
+from app.store.relations import Relations as StoredRelations
+from app.store.stats import Statistics
 from app.temporal.connection import Temporal, Tenancy
+from app.temporal.payloads import configured
 from app.web.checks import checks
 
 log = logger(__name__)
@@ -56,7 +69,11 @@ async def join(settings: Settings) -> Parts:
     async with AsyncExitStack() as stack:
         tenancy = Tenancy(settings.default_tenant, settings.default_environment)
         temporal = Temporal(
-            temporal_connection(), settings.namespaces, timeout=settings.temporal_timeout, tenancy=tenancy
+            temporal_connection(),
+            settings.namespaces,
+            timeout=settings.temporal_timeout,
+            tenancy=tenancy,
+            payloads=configured(settings),
         )
         stack.push_async_callback(temporal.close)
         await temporal.verify_namespaces()
@@ -96,14 +113,22 @@ async def _gateway(stack: AsyncExitStack, temporal: Temporal, database: Database
     async def changed() -> None:
         await bus.publish(CHANGES, "")
 
-    hub = Hub(temporal, archive.history, on_closed=closed)
+    hub = Hub(temporal, archive.pages, on_closed=closed)
     stack.push_async_callback(hub.close)
-    reading = Reading(temporal, executions, archive, hub)
+    insights = Insights(temporal, Profiles(database))
+    reading = Reading(temporal, executions, archive, hub, insights)
     registry = Registry()
     return Gateway(
         reading=reading,
         acting=Acting(temporal, executions, Audit(database), reading, registry, changed),
-        watching=Watching(reading, hub),
+        watching=Watching(reading, hub, insights),
         registry=registry,
         health=health,
+        relations=Relations(StoredRelations(database), reading),
+        histories=Histories(temporal, archive),
+        asking=Asking(temporal),
+        payloads=temporal.payloads,
+        operating=Operating(temporal),
+        stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
+        alerts=AlertReading(Alerts(database)),
     )

@@ -8,6 +8,8 @@ buffers.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Generator
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +25,39 @@ class ClientGoneError(Exception):
     """Nobody is there to send to."""
 
 
+class Begun:
+    """A coroutine run up to its first wait, within the task that makes this; awaiting it runs the rest."""
+
+    __slots__ = ("_coroutine", "_waits_for", "done")
+
+    def __init__(self, coroutine: Awaitable[None]) -> None:
+        self._coroutine = coroutine.__await__()
+        self._waits_for: Any = None
+        self.done = False
+        self._step(None)
+
+    def _step(self, sent: Any) -> None:
+        try:
+            self._waits_for = self._coroutine.send(sent)
+        except StopIteration:
+            self.done = True
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        while not self.done:
+            try:
+                sent = yield self._waits_for
+            except BaseException as error:  # noqa: BLE001 - a cancellation too is the coroutine's to see
+                self._throw(error)
+            else:
+                self._step(sent)
+
+    def _throw(self, error: BaseException) -> None:
+        try:
+            self._waits_for = self._coroutine.throw(error)
+        except StopIteration:
+            self.done = True
+
+
 class SendDeadline:
     """Middleware: every send ends within `seconds` or raises ClientGoneError, as for a lost connection."""
 
@@ -33,8 +68,11 @@ class SendDeadline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
             try:
-                async with asyncio.timeout(self._seconds):
-                    await send(message)
+                # Nearly always the socket takes it at once; only what must wait pays for a deadline.
+                begun = Begun(send(message))
+                if not begun.done:
+                    async with asyncio.timeout(self._seconds):
+                        await begun
             except TimeoutError:
                 await _cut(scope)
                 raise ClientGoneError from None

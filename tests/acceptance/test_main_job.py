@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import uuid
@@ -238,3 +239,47 @@ async def test_wrong_questions_get_a_code_and_a_sentence(tideline: Tideline) -> 
         assert [each["extensions"]["code"] for each in errors] == [code], query
         assert words in errors[0]["message"]
         assert errors[0]["extensions"]["requestId"]
+
+
+async def test_a_browsers_reconnect_goes_on_behind_its_last_event(tideline: Tideline) -> None:
+    """EventSource sends the id of the last event that it got."""
+    workflow_id = await start(tideline)
+    await subscribe(tideline.ws, EVENTS, id=workflow_id)
+    parameters = {"query": EVENTS, "variables": json.dumps({"id": workflow_id})}
+    events: list[int] = []
+    last: dict[str, str] = {}
+    async with httpx.AsyncClient(timeout=40) as client:
+        for some in (3, 4, None):
+            headers = {"Accept": "text/event-stream", **last}
+            async with client.stream("GET", tideline.http, params=parameters, headers=headers) as response:
+                got = 0
+                async for line in response.aiter_lines():
+                    if line.startswith("id: "):
+                        last = {"Last-Event-ID": line.removeprefix("id: ")}
+                    elif line.startswith("data: {"):
+                        update = json.loads(line.removeprefix("data: "))["data"]["workflowEvents"]
+                        assert update["cursor"] == last["Last-Event-ID"]
+                        events.append(update["event"]["eventId"])
+                        got += 1
+                        if got == some:
+                            break
+    assert events == list(range(1, len(events) + 1))
+
+
+async def test_a_live_query_is_sent_when_what_is_selected_has_changed(tideline: Tideline) -> None:
+    workflow_id = await start(tideline, rate_limit=60)
+    query = "subscription ($id: String!) { workflow(workflowId: $id) { workflowId status phases { name status } } }"
+    states = [each["workflow"] for each in await subscribe(tideline.ws, query, id=workflow_id)]
+    assert all(one != following for one, following in itertools.pairwise(states))
+    assert states[-1]["status"] == "COMPLETED"
+    assert {phase["status"] for phase in states[-1]["phases"]} == {"COMPLETED"}
+    steady = "subscription ($id: String!) { workflow(workflowId: $id) { workflowType } }"
+    assert len(await subscribe(tideline.ws, steady, id=await start(tideline, rate_limit=60))) == 1
+
+
+async def test_those_who_ask_the_same_share_and_each_gets_all(tideline: Tideline) -> None:
+    workflow_id = await start(tideline, rate_limit=60)
+    everybody = await asyncio.gather(*(subscribe(tideline.ws, EVENTS, id=workflow_id) for _ in range(20)))
+    ids = [[each["workflowEvents"]["event"]["eventId"] for each in one] for one in everybody]
+    assert ids[0] == list(range(1, len(ids[0]) + 1))
+    assert all(one == ids[0] for one in ids)

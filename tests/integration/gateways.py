@@ -16,6 +16,7 @@ from app.gateway import Caller, Gateway
 from app.gateway.health import Health
 from app.store.database import Database
 from app.temporal.connection import Temporal, Tenancy
+from app.temporal.payloads import Payloads
 from app.web.parts import _gateway
 
 ANYBODY = Identity("anybody", "default", "default", frozenset({Role.PLATFORM}), Scope())
@@ -45,9 +46,13 @@ class Host:
 
 
 @asynccontextmanager
-async def hosted(temporal_address: str, database_url: str, *namespaces: str) -> AsyncIterator[Host]:
+async def hosted(
+    temporal_address: str, database_url: str, *namespaces: str, payloads: Payloads | None = None
+) -> AsyncIterator[Host]:
     async with AsyncExitStack() as stack:
-        temporal = Temporal({"target_host": temporal_address}, namespaces or ("default",), tenancy=Tenancy())
+        temporal = Temporal(
+            {"target_host": temporal_address}, namespaces or ("default",), tenancy=Tenancy(), payloads=payloads
+        )
         stack.push_async_callback(temporal.close)
         database = Database(database_url)
         await database.connect()

@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkflowExecutionRequest,
     RegisterNamespaceRequest,
@@ -22,6 +23,7 @@ from app.indexer import Indexer
 from app.model import ChangeCursor, ChangeKind, Execution, ExecutionRef, WorkflowStatus
 from app.store import Archive, Changes, Database, Executions, Watermarks
 from app.temporal.connection import Temporal
+from app.temporal.payloads import Payloads
 from tests.conftest import TemporalServer
 from tests.waiting import eventually
 
@@ -81,11 +83,13 @@ class World:
 
     async def archived(self, ref: ExecutionRef) -> None:
         archive = Archive(self.database)
-        await eventually(lambda: archive.history(ref), lambda events: events is not None)
+        await eventually(lambda: archive.length(ref), is_there)
 
     @asynccontextmanager
-    async def indexer(self, page_size: int = 1000) -> AsyncIterator[Indexer]:
-        temporal = Temporal({"target_host": self.address}, (self.namespace,), timeout=2)
+    async def indexer(
+        self, page_size: int = 1000, *, payloads: Payloads | None = None, kept_days: float | None = None
+    ) -> AsyncIterator[Indexer]:
+        temporal = Temporal({"target_host": self.address}, (self.namespace,), timeout=2, payloads=payloads)
         indexer = Indexer(
             self.url,
             self.database,
@@ -93,6 +97,7 @@ class World:
             self.bus.publish,
             lambda: self.bus.listen("runs"),
             page_size=page_size,
+            kept_days=kept_days,
         )
         task = asyncio.create_task(indexer.run())
         try:
@@ -111,6 +116,11 @@ class World:
     async def kinds(self, ref: ExecutionRef) -> list[ChangeKind]:
         changes = await Changes(self.database).after(ChangeCursor(0, 0), 10_000)
         return [each.kind for each in changes if each.ref == ref]
+
+
+async def kept_of(archive: Archive, ref: ExecutionRef) -> list[HistoryEvent]:
+    """Every event that the archive has of a run."""
+    return [event async for page in archive.pages(ref) for event in page]
 
 
 def is_there(value: object) -> bool:

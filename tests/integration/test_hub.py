@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -48,8 +48,10 @@ async def archived() -> Archived:
 
 @pytest.fixture
 async def hub(connection: Temporal, archived: Archived) -> AsyncIterator[Hub]:
-    async def read(ref: ExecutionRef) -> Sequence[HistoryEvent] | None:
-        return archived.get(ref)
+    async def read(ref: ExecutionRef, position: int) -> AsyncGenerator[Sequence[HistoryEvent], None]:
+        if ref not in archived:
+            raise NotFound("It is not archived.")
+        yield [event for event in archived[ref] if event.event_id > position]
 
     made = Hub(connection, read, linger=0.05)
     yield made
@@ -194,15 +196,17 @@ async def test_a_reset_is_followed_into_the_run_that_it_made(hub: Hub, temporal:
     handle, ref = await begin(temporal, worker, Waiting)
     await handle.signal(Waiting.add)
     async with aclosing(events(hub, ref, 0, None)) as stream:
+        completed = 0
         async with asyncio.timeout(20):
             async for step in stream:
-                if step.event.HasField("workflow_task_completed_event_attributes"):
+                if step.event is not None and step.event.HasField("workflow_task_completed_event_attributes"):
+                    completed = step.event.event_id
                     break
         made = await temporal.client.workflow_service.reset_workflow_execution(
             ResetWorkflowExecutionRequest(
                 namespace="default",
                 workflow_execution=WorkflowExecution(workflow_id=ref.workflow_id, run_id=ref.run_id),
-                workflow_task_finish_event_id=step.event.event_id,
+                workflow_task_finish_event_id=completed,
                 request_id=str(uuid.uuid4()),
             )
         )

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio import workflow
@@ -24,7 +24,8 @@ from app.model import ChangeKind, Execution, ExecutionRef, WorkflowStatus
 from app.store import Archive
 from app.temporal.connection import Temporal
 from tests.conftest import TEMPORAL, TemporalServer
-from tests.integration.indexing import SOON, World, is_there, value_of, world_of_its_own
+from tests.integration.indexing import SOON, World, is_there, kept_of, value_of, world_of_its_own
+from tests.integration.recorded import put
 from tests.waiting import eventually
 
 
@@ -117,11 +118,12 @@ async def test_a_closed_run_is_archived_and_its_failure_shows(world: World, task
         "the till is empty",
     )
     archive = Archive(world.database)
-    events = await archive.history(ref)
+    events = await kept_of(archive, ref)
     live = [event async for event in handle.fetch_history_events()]
     assert events == live
     assert row.history_length == len(live)
     projection = (await archive.projections([ref]))[ref]
+    assert projection is not None
     assert projection.last_event_id == len(live)
     assert projection.failure is not None
 
@@ -139,7 +141,7 @@ async def test_the_archive_outlives_the_deletion_of_a_closed_run(world: World) -
         await world.delete(witness)
         await eventually(world.row(witness), lambda row: row is None, within=20)
         assert await world.executions.get(ref) is not None
-    assert await Archive(world.database).history(ref)
+    assert await Archive(world.database).length(ref)
 
 
 async def test_an_open_run_deleted_in_temporal_leaves_the_index(world: World) -> None:
@@ -266,3 +268,35 @@ async def test_a_namespace_that_is_not_there_costs_no_row(world: World) -> None:
         await writer.refresh(stranger.ref)
     await temporal.close()
     assert await world.executions.get(stranger.ref) == stranger
+
+
+async def test_closed_runs_past_their_retention_are_forgotten(world: World) -> None:
+    ref = ExecutionRef(world.namespace, "old", str(uuid.uuid4()))
+    long_ago = datetime.now(UTC) - timedelta(days=3)
+    archive = Archive(world.database)
+    await put(world.executions, archive, ref, "terminated", start_time=long_ago, close_time=long_ago)
+    async with world.indexer(kept_days=2) as indexer:
+        await world.leads(indexer)
+        kept = await world.start()
+        await world.handle(kept).terminate()
+        await eventually(world.row(ref), lambda row: row is None)
+        await world.archived(kept)
+    assert await archive.length(ref) is None
+    assert (await world.kinds(ref))[-1] is ChangeKind.DELETED
+    assert metrics.PRUNED.labels(world.namespace)._value.get() == 1
+
+
+async def test_what_an_older_version_folded_is_folded_again(world: World) -> None:
+    archive = Archive(world.database)
+    async with world.indexer() as indexer:
+        await world.leads(indexer)
+        ref = await world.start()
+        await world.handle(ref).terminate()
+        await world.archived(ref)
+        before = await archive.projections([ref])
+        await world.database.execute("update archive set projector_version = 1, projection = ''")
+
+        async def folded() -> object:
+            return await archive.projections([ref])
+
+        assert await eventually(folded, lambda found: found == before) == before

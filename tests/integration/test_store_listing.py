@@ -8,6 +8,7 @@ import pytest
 
 from app.model import Execution, ExecutionRef, WorkflowStatus
 from app.store import Database, Executions, Filter, Listing, Position
+from app.store.listing import Count
 from tests.integration.test_store_executions import NOON, closed, execution
 
 
@@ -27,7 +28,7 @@ def runs(db: Database) -> Executions:
 async def ids(runs: Executions, **fields: Any) -> set[str]:
     filter_ = Filter(**fields)
     page = await runs.page(Listing(filter_))
-    assert await runs.count(filter_) == len(page.items)
+    assert await runs.count(filter_) == Count(len(page.items))
     return {each.workflow_id for each in page.items}
 
 
@@ -50,7 +51,7 @@ async def test_filters(runs: Executions) -> None:
     assert await ids(runs) == everything
     assert await ids(runs, tenant="acme") == everything - {"a_b"}
     assert await ids(runs, tenant="acme", environment="staging") == {"axb"}
-    assert await ids(runs, namespace="second") == {"b"}
+    assert await ids(runs, namespaces=("second",)) == {"b"}
     assert await ids(runs, workflow_types=("Refund",)) == {"a_b"}
     assert await ids(runs, workflow_types=("Refund", "Order")) == everything
     assert await ids(runs, statuses=(WorkflowStatus.COMPLETED, WorkflowStatus.PAUSED)) == {"axb", "b"}

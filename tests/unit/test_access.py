@@ -78,6 +78,6 @@ def test_a_run_becomes_its_starters_unless_the_input_says_so() -> None:
 async def test_open_mode_narrows_by_headers() -> None:
     gatekeeper = Gatekeeper(default_tenant="home", default_environment="dev")
     anybody = await gatekeeper.identify(None, {})
-    assert (anybody.tenant, anybody.scope, anybody.roles) == ("home", Scope(), {Role.PLATFORM})
+    assert (anybody.tenant, anybody.scope, anybody.roles) == ("home", Scope(), frozenset({Role.PLATFORM}))
     narrowed = await gatekeeper.identify("Bearer anything", {"x-tenant-id": "acme", "x-environment-id": "prod"})
-    assert (narrowed.scope, narrowed.roles) == (Scope("acme", "prod"), {Role.ADMIN})
+    assert (narrowed.scope, narrowed.roles) == (Scope("acme", "prod"), frozenset({Role.ADMIN}))

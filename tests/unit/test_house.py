@@ -17,7 +17,7 @@ APP = ROOT / "app"
 _ROOMS_BY_TIER = (
     ("errors", "workflows"),
     ("settings", "model", "log", "metrics", "cursors"),
-    ("protos", "registry"),
+    ("alerting", "cluster", "profile", "protos", "registry"),
     ("history", "progress", "access", "limits", "temporal", "store", "bus"),
     ("indexer", "hub"),
     ("gateway",),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from temporalio.api.common.v1 import ActivityType, WorkflowType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.taskqueue.v1 import TaskQueue
 
+from app.cluster import TaskQueueKind
 from app.history import event_type_name, project
 from app.model import (
     Blocker,
@@ -16,9 +19,11 @@ from app.model import (
     PendingActivity,
     PendingActivityState,
     PendingWorkflowTask,
+    Profile,
+    ProfileStep,
     Projection,
 )
-from app.progress import blockers
+from app.progress import Queue, blockers, unserved
 from tests.recordings import REF, START, event, recorded
 
 NOW = START + timedelta(seconds=100)
@@ -29,6 +34,14 @@ BEGIN = [
     event(4, "WORKFLOW_TASK_COMPLETED", scheduled_event_id=2),
 ]
 ACTIVITY = event(5, "ACTIVITY_TASK_SCHEDULED", activity_id="a", activity_type=ActivityType(name="Fetch"))
+FETCHERS = event(
+    5,
+    "ACTIVITY_TASK_SCHEDULED",
+    activity_id="a",
+    activity_type=ActivityType(name="Fetch"),
+    task_queue=TaskQueue(name="fetchers"),
+)
+STARTED = event(1, "WORKFLOW_EXECUTION_STARTED", task_queue=TaskQueue(name="flows"))
 TIMER = event(6, "TIMER_STARTED", timer_id="nap")
 TIMER.timer_started_event_attributes.start_to_fire_timeout.FromTimedelta(timedelta(seconds=60))
 CHILD = event(
@@ -125,6 +138,74 @@ def test_failing_workflow_task() -> None:
     assert blocker.message == "The workflow's own code fails: a bug in the workflow (attempt 4)"
     assert blocker.since == projection.last_event_time
     assert kinds(run(), task=task) == [BlockerKind.WORKFLOW_TASK_FAILING]
+
+
+def profile(runs: int = 10) -> Profile:
+    step = ProfileStep("Fetch", 1, 0.0, 1.0, 10.0, 20.0, 1.0)
+    return Profile("default", "acme", "production", "Sync", runs, 30.0, 50.0, 1.0, (step,))
+
+
+def test_overdue() -> None:
+    late = blockers(run(ACTIVITY), [pending(1)], None, NOW, profile=profile())
+    assert late == (
+        Blocker(
+            BlockerKind.OVERDUE,
+            "Takes 99 s; nine of ten runs took at most 50 s",
+            START + timedelta(seconds=1 + 75),
+        ),
+        Blocker(
+            BlockerKind.OVERDUE,
+            "Activity Fetch takes 95 s; nine of ten took at most 20 s",
+            START + timedelta(seconds=5 + 30),
+            "a",
+        ),
+    )
+    in_time = START + timedelta(seconds=34)
+    assert blockers(run(ACTIVITY), [pending(1)], None, in_time, profile=profile()) == ()
+    # Few runs say little of what is usual.
+    assert blockers(run(ACTIVITY), [pending(1)], None, NOW, profile=profile(runs=4)) == ()
+
+
+def scheduled(attempt: int = 1, next_attempt: float | None = None) -> PendingActivity:
+    return PendingActivity(
+        "a",
+        "Fetch",
+        PendingActivityState.SCHEDULED,
+        attempt,
+        scheduled_time=START + timedelta(seconds=5),
+        next_attempt_time=START + timedelta(seconds=next_attempt) if next_attempt else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("each", "queues"),
+    [
+        (scheduled(), (Queue("fetchers", TaskQueueKind.ACTIVITY),)),
+        (scheduled(2, next_attempt=200), ()),
+        (scheduled(2, next_attempt=50), (Queue("fetchers", TaskQueueKind.ACTIVITY),)),
+        (pending(1), ()),
+        (pending(1, PendingActivityState.PAUSED), ()),
+    ],
+)
+def test_queues_of_activities_that_nobody_takes(each: PendingActivity, queues: tuple[Queue, ...]) -> None:
+    assert unserved(run(FETCHERS), [each], None, NOW) == queues
+    assert unserved(run(FETCHERS), [each], None, START + timedelta(seconds=6)) == ()
+    told = blockers(run(FETCHERS), [each], None, NOW, unpolled=queues)
+    assert [blocker.kind for blocker in told if blocker.kind is BlockerKind.NO_WORKERS] == [
+        BlockerKind.NO_WORKERS for _ in queues
+    ]
+    assert not any(blocker.kind is BlockerKind.NO_WORKERS for blocker in blockers(run(FETCHERS), [each], None, NOW))
+
+
+def test_no_workers_for_the_workflow_itself() -> None:
+    task = PendingWorkflowTask("SCHEDULED", START, None, 1)
+    queue = Queue("flows", TaskQueueKind.WORKFLOW)
+    begun = project(REF, [STARTED])
+    assert unserved(begun, [], task, NOW) == (queue,)
+    assert blockers(begun, [], task, NOW, unpolled={queue}) == (
+        Blocker(BlockerKind.NO_WORKERS, "No worker polls task queue flows for its workflow tasks", START),
+    )
+    assert unserved(begun, [], PendingWorkflowTask("STARTED", START, START, 1), NOW) == ()
 
 
 def test_a_closed_run_has_none() -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.errors import BadUserInput
+import orjson
+
+from app.errors import BadUserInput, Path
 
 
-def json_object(value: Any, path: tuple[str, ...]) -> Mapping[str, Any]:
+def json_object(value: Any, path: Path) -> Mapping[str, Any]:
     """The object that a JSON scalar holds; BadUserInput at `path` where it is something else."""
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise BadUserInput(f"{path[-1]} must be a JSON object.", path=path)
+    return value
+
+
+def storable(value: Any, path: Path) -> Any:
+    """The JSON value; BadUserInput at `path` for what no database holds, such as a whole number of 20 digits."""
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise BadUserInput(f"{path[-1]} cannot be compared: {error}.", path=path) from None
     return value

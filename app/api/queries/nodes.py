@@ -7,9 +7,8 @@ import asyncio
 import strawberry
 
 from app.api.connections import MAX_LIST, size
-from app.api.context import Info
+from app.api.context import Info, view_of
 from app.api.node import Bound, Node, parse_node_id
-from app.api.types.execution import view_of
 
 
 @strawberry.type

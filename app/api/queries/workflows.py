@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from dataclasses import replace
 
-import msgspec
 import strawberry
 
 from app import model
-from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, EdgeValue, size
+from app.api.connections import MAX_LIST, ConnectionValue, size
 from app.api.context import Info
-from app.api.inputs import WorkflowFilter, WorkflowRef
+from app.api.inputs import WorkflowFilter, WorkflowOrder, WorkflowRef
+from app.api.inputs.orders import order_of
+from app.api.listing import connection, listing_of
 from app.api.scalars import Cursor
 from app.api.types.execution import WorkflowConnection, WorkflowExecution
-from app.cursors import seal, unseal
-from app.errors import BadUserInput
-from app.store.listing import Filter, Listing, Position
+from app.store.listing import Filter
 
 
 @strawberry.type
@@ -48,52 +45,25 @@ class WorkflowQuery:
             )
         )
 
-    @strawberry.field(graphql_type=WorkflowConnection, description="Runs, newest first; first is at most 100.")
+    @strawberry.field(
+        graphql_type=WorkflowConnection,
+        description=(
+            "Runs, newest first unless orderBy says otherwise; first and last are at most 100. A cursor belongs to its"
+            " filter and order. offset is for interfaces with page numbers: at most 10000, without cursors; what starts"
+            " meanwhile moves its pages, but never those of cursors."
+        ),
+    )
     @staticmethod
     async def workflows(
         info: Info,
         filter: WorkflowFilter | None = None,
+        order_by: list[WorkflowOrder] | None = None,
         first: int | None = None,
         after: Cursor | None = None,
         last: int | None = None,
         before: Cursor | None = None,
+        offset: int | None = None,
     ) -> ConnectionValue[model.Execution]:
-        context, wanted = info.context, filter.value() if filter else Filter()
-        if wanted.namespace is not None:
-            wanted = replace(wanted, namespace=context.gateway.reading.namespace(wanted.namespace))
-        page = await context.gateway.reading.page(context.identity, listing(wanted, first, after, last, before))
-        kind = cursor_kind(wanted)
-        return ConnectionValue(
-            edges=tuple(EdgeValue(each, seal(kind, Position(each.start_time, each.run_id))) for each in page.items),
-            has_next=page.has_next,
-            has_previous=page.has_previous,
-            count=lambda: context.gateway.reading.count(context.identity, wanted),
-        )
-
-
-def cursor_kind(wanted: Filter) -> str:
-    """Cursors belong to their filter: in another list they would point nowhere."""
-    return "workflows " + hashlib.blake2b(msgspec.json.encode(wanted, order="sorted"), digest_size=6).hexdigest()
-
-
-def listing(wanted: Filter, first: int | None, after: str | None, last: int | None, before: str | None) -> Listing:
-    """The window that Relay's arguments describe."""
-    if first is not None and last is not None:
-        raise BadUserInput("first and last cannot both be given: choose one end of the list.", path=("last",))
-    backwards = last is not None
-    return Listing(
-        filter=wanted,
-        limit=size(
-            last if backwards else first,
-            default=DEFAULT_LIST,
-            most=MAX_LIST,
-            argument="last" if backwards else "first",
-        ),
-        after=place(wanted, after, "after"),
-        before=place(wanted, before, "before"),
-        from_end=backwards,
-    )
-
-
-def place(wanted: Filter, cursor: str | None, argument: str) -> Position | None:
-    return unseal(cursor_kind(wanted), Position, cursor, argument=argument) if cursor is not None else None
+        wanted = filter.value(info.context.gateway.reading.namespace(None)) if filter else Filter()
+        listing = listing_of(wanted, order_of(order_by), first, after, last, before, offset)
+        return await connection(info.context.gateway.reading.lists, info.context.identity, listing)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.api.connections import Connection
+from app.api.context import Info
 from app.api.node import Bound, Node
-from app.api.types.failure import Failure, single
+from app.api.scalars import Cursor
+from app.api.types.failure import Failure
 from app.api.types.progress import Progress
-from app.model import ActivityStatus
+from app.api.types.values import NOT_DECODED, shown, shown_single
+from app.model import ActivityStatus, milliseconds
 from app.progress import activity_progress
-from app.protos import values_of
 
 ActivityValue = Bound[model.Activity]
+Root = strawberry.Parent[ActivityValue]
 
 
 @strawberry.type(description="How an activity is tried again. Spans are in seconds; null means no bound.")
@@ -31,10 +36,13 @@ class RetryPolicy:
 class Heartbeat:
     time: datetime
 
-    @strawberry.field(description="What the activity reported: one value as it is, several as a list.")
+    @strawberry.field(
+        graphql_type=JSON | None,
+        description=f"What the activity reported: one value as it is, several as a list. {NOT_DECODED}",
+    )
     @staticmethod
-    def details(root: strawberry.Parent[model.Heartbeat]) -> JSON | None:
-        return single(root.details)
+    def details(root: strawberry.Parent[Bound[model.Heartbeat]], info: Info) -> Any:
+        return shown_single(info, root.ref.namespace, root.value.details)
 
 
 @strawberry.type(
@@ -47,13 +55,17 @@ class ActivityAttempt:
     attempt: int
     start_time: datetime | None
     close_time: datetime | None
-    failure: Failure | None
     worker_identity: str | None
 
     @strawberry.field(description="Milliseconds; null unless both times are known.")
     @staticmethod
-    def duration_ms(root: strawberry.Parent[model.Attempt]) -> float | None:
-        return milliseconds(root.start_time, root.close_time)
+    def duration_ms(root: strawberry.Parent[Bound[model.Attempt]]) -> float | None:
+        return milliseconds(root.value.start_time, root.value.close_time)
+
+    @strawberry.field(graphql_type=Failure | None)
+    @staticmethod
+    def failure(root: strawberry.Parent[Bound[model.Attempt]]) -> Bound[model.Failure] | None:
+        return Bound.to(root.ref, root.value.failure)
 
 
 @strawberry.type(description="An activity of a run, regular or local.")
@@ -62,7 +74,6 @@ class Activity(Node):
     activity_type: str
     status: ActivityStatus
     attempt: int = strawberry.field(description="The current or last attempt, from 1.")
-    attempts: list[ActivityAttempt]
     task_queue: str | None
     is_local: bool
     summary: str | None
@@ -70,9 +81,12 @@ class Activity(Node):
     start_time: datetime | None = strawberry.field(description="Start of the last attempt.")
     close_time: datetime | None
     next_attempt_time: datetime | None = strawberry.field(description="When it is tried again, while RETRYING.")
-    failure: Failure | None = strawberry.field(description="Why it closed without a result.")
-    last_failure: Failure | None = strawberry.field(description="Why the attempt before the current one failed.")
-    heartbeat: Heartbeat | None
+    queue_ms: float | None = strawberry.field(
+        description="Milliseconds it waited for a worker; null once it was retried, when Temporal no longer knows."
+    )
+    duration_ms: float | None = strawberry.field(
+        description="Milliseconds from its start, or its schedule where it was retried, to its close; null while open."
+    )
     retry_policy: RetryPolicy | None
     worker_identity: str | None
 
@@ -82,44 +96,55 @@ class Activity(Node):
 
     @strawberry.field(description="Null: no bound.")
     @staticmethod
-    def maximum_attempts(root: strawberry.Parent[ActivityValue]) -> int | None:
+    def maximum_attempts(root: Root) -> int | None:
         policy = root.value.retry_policy
         return policy.maximum_attempts if policy else None
 
-    @strawberry.field(
-        description="Milliseconds it waited for a worker; null once it was retried, when Temporal no longer knows."
-    )
+    @strawberry.field(graphql_type=list[ActivityAttempt])
     @staticmethod
-    def queue_ms(root: strawberry.Parent[ActivityValue]) -> float | None:
-        activity = root.value
-        return milliseconds(activity.scheduled_time, activity.start_time) if activity.attempt == 1 else None
+    def attempts(root: Root) -> list[Bound[model.Attempt]]:
+        return [Bound(root.ref, each) for each in root.value.attempts]
+
+    @strawberry.field(graphql_type=Failure | None, description="Why it closed without a result.")
+    @staticmethod
+    def failure(root: Root) -> Bound[model.Failure] | None:
+        return Bound.to(root.ref, root.value.failure)
+
+    @strawberry.field(graphql_type=Failure | None, description="Why the attempt before the current one failed.")
+    @staticmethod
+    def last_failure(root: Root) -> Bound[model.Failure] | None:
+        return Bound.to(root.ref, root.value.last_failure)
+
+    @strawberry.field(graphql_type=Heartbeat | None)
+    @staticmethod
+    def heartbeat(root: Root) -> Bound[model.Heartbeat] | None:
+        return Bound.to(root.ref, root.value.heartbeat)
+
+    @strawberry.field(graphql_type=list[JSON], description=f"Its arguments. {NOT_DECODED}")
+    @staticmethod
+    def input(root: Root, info: Info) -> Any:
+        return shown(info, root.ref.namespace, root.value.input)
 
     @strawberry.field(
-        description="Milliseconds from its start, or its schedule where it was retried, to its close; null while open."
+        graphql_type=JSON | None, description=f"What it returned; null while open or for nothing. {NOT_DECODED}"
     )
     @staticmethod
-    def duration_ms(root: strawberry.Parent[ActivityValue]) -> float | None:
-        activity = root.value
-        start = activity.start_time if activity.attempt == 1 else activity.scheduled_time
-        return milliseconds(start, activity.close_time)
-
-    @strawberry.field
-    @staticmethod
-    def input(root: strawberry.Parent[ActivityValue]) -> list[JSON]:
-        return values_of(root.value.input)
-
-    @strawberry.field
-    @staticmethod
-    def result(root: strawberry.Parent[ActivityValue]) -> JSON | None:
-        return single(root.value.result)
+    def result(root: Root, info: Info) -> Any:
+        return shown_single(info, root.ref.namespace, root.value.result)
 
     @strawberry.field(graphql_type=Progress | None, description="From its heartbeat; null where it sends none.")
     @staticmethod
-    def progress(root: strawberry.Parent[ActivityValue]) -> model.Progress | None:
+    def progress(root: Root) -> model.Progress | None:
         return activity_progress(root.value)
 
 
-def milliseconds(start: datetime | None, end: datetime | None) -> float | None:
-    if start is None or end is None:
-        return None
-    return (end - start).total_seconds() * 1000
+@strawberry.type
+class ActivityEdge:
+    node: Activity
+    cursor: Cursor
+
+
+@strawberry.type(description="A page of activities.")
+class ActivityConnection(Connection):
+    edges: list[ActivityEdge]
+    nodes: list[Activity]

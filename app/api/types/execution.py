@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
 
 from app import model
-from app.api.connections import Connection, ConnectionValue, parts
-from app.api.context import Info
+from app.api.connections import Connection, ConnectionValue
+from app.api.context import UNREADABLE, Info, view_of
+from app.api.human import span
 from app.api.node import Bound, Node
 from app.api.scalars import Cursor
-from app.api.types.activity import Activity, milliseconds
+from app.api.types.answers import Answers
+from app.api.types.contents import Contents, length_of
 from app.api.types.definition import WorkflowDefinition
-from app.api.types.event import EventValue, HistoryEvent
-from app.api.types.failure import Failure, single
+from app.api.types.failure import Failure
+from app.api.types.family import Family
 from app.api.types.progress import Blocker, Phase, Progress
-from app.history import event_type_name
-from app.model import ActivityStatus, TimelineKind, TimelineStatus, WorkflowStatus
-from app.protos import values_of
+from app.api.types.values import NOT_DECODED, shown, shown_single
+from app.model import ActivityStatus, WorkflowStatus, milliseconds
 
 Row = strawberry.Parent[model.Execution]
 
@@ -33,11 +35,15 @@ class Compensation:
     status: ActivityStatus
     start_time: datetime | None
     close_time: datetime | None
-    failure: Failure | None
+
+    @strawberry.field(graphql_type=Failure | None)
+    @staticmethod
+    def failure(root: strawberry.Parent[Bound[model.Compensation]]) -> Bound[model.Failure] | None:
+        return Bound.to(root.ref, root.value.failure)
 
 
 @strawberry.type(description="A run of a workflow.")
-class WorkflowExecution(Node):
+class WorkflowExecution(Node, Contents, Family, Answers):
     namespace: str
     workflow_id: str
     workflow_type: str
@@ -82,210 +88,66 @@ class WorkflowExecution(Node):
     def duration_ms(root: Row) -> float:
         return milliseconds(root.start_time, root.close_time or datetime.now(UTC)) or 0.0
 
-    @strawberry.field(description="Events in its history.")
+    @strawberry.field(description="durationMs for a person, in its two largest units, such as 15m 30s or 850ms.")
     @staticmethod
-    async def history_length(root: Row, info: Info) -> int:
-        return root.history_length or (await view_of(root, info)).execution.history_length
+    def duration_text(root: Row) -> str:
+        return span(milliseconds(root.start_time, root.close_time or datetime.now(UTC)) or 0.0)
 
-    @strawberry.field(description="Bytes of its history, as Temporal last counted them.")
+    @strawberry.field(description=f"Events in its history. {UNREADABLE}")
     @staticmethod
-    async def history_size_bytes(root: Row, info: Info) -> float:
+    async def history_length(root: Row, info: Info) -> int | None:
+        return await length_of(root, info)
+
+    @strawberry.field(description=f"Bytes of its history, as Temporal last counted them. {UNREADABLE}")
+    @staticmethod
+    async def history_size_bytes(root: Row, info: Info) -> float | None:
         return root.history_size_bytes or (await view_of(root, info)).execution.history_size_bytes
 
-    @strawberry.field(description="Its arguments.")
+    @strawberry.field(graphql_type=list[JSON] | None, description=f"Its arguments. {NOT_DECODED} {UNREADABLE}")
     @staticmethod
-    async def input(root: Row, info: Info) -> list[JSON]:
-        return values_of((await view_of(root, info)).projection.input)
+    async def input(root: Row, info: Info) -> Any:
+        found = shown(info, root.namespace, (await view_of(root, info)).projection.input)
+        return found if isinstance(found, list) else await found
 
-    @strawberry.field(description="What it returned; null while it is open or where it returned nothing.")
+    @strawberry.field(
+        graphql_type=JSON | None,
+        description=f"What it returned; null while it is open or where it returned nothing. {NOT_DECODED}",
+    )
     @staticmethod
-    async def result(root: Row, info: Info) -> JSON | None:
-        return single((await view_of(root, info)).projection.result)
+    async def result(root: Row, info: Info) -> Any:
+        found = shown_single(info, root.namespace, (await view_of(root, info)).projection.result)
+        return await found if isinstance(found, Awaitable) else found
 
     @strawberry.field(graphql_type=Failure | None, description="Why it closed without a result.")
     @staticmethod
-    async def failure(root: Row, info: Info) -> model.Failure | None:
-        if root.status in {model.WorkflowStatus.RUNNING, model.WorkflowStatus.COMPLETED}:
+    async def failure(root: Row, info: Info) -> Bound[model.Failure] | None:
+        if root.status in {WorkflowStatus.RUNNING, WorkflowStatus.PAUSED, WorkflowStatus.COMPLETED}:
             return None
-        return (await view_of(root, info)).projection.failure
+        return Bound.to(root.ref, (await view_of(root, info)).projection.failure)
 
-    @strawberry.field(graphql_type=Progress)
+    @strawberry.field(graphql_type=Progress | None, description=UNREADABLE)
     @staticmethod
     async def progress(root: Row, info: Info) -> model.Progress:
-        return info.context.gateway.reading.progress(await view_of(root, info))
+        return await info.context.gateway.reading.progress(await view_of(root, info))
 
-    @strawberry.field(graphql_type=list[Blocker], description="Why it is not moving; empty where it moves.")
+    @strawberry.field(
+        graphql_type=list[Blocker] | None, description=f"Why it is not moving; empty where it moves. {UNREADABLE}"
+    )
     @staticmethod
     async def blockers(root: Row, info: Info) -> Sequence[model.Blocker]:
         if root.status.is_closed:
             return ()
-        return info.context.gateway.reading.blockers(await view_of(root, info))
+        return await info.context.gateway.reading.blockers(await view_of(root, info))
 
-    @strawberry.field(graphql_type=list[Phase])
+    @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE)
     @staticmethod
     async def phases(root: Row, info: Info) -> Sequence[model.Phase]:
         return (await view_of(root, info)).projection.phases
 
-    @strawberry.field(graphql_type=list[Compensation])
+    @strawberry.field(graphql_type=list[Compensation] | None, description=UNREADABLE)
     @staticmethod
-    async def compensations(root: Row, info: Info) -> Sequence[model.Compensation]:
-        return (await view_of(root, info)).projection.compensations
-
-    @strawberry.field(
-        graphql_type="ActivityConnection",
-        description="In the order of their schedule; first is at most 1000.",
-    )
-    @staticmethod
-    async def activities(
-        root: Row,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        status: list[ActivityStatus] | None = None,
-        activity_type: str | None = None,
-    ) -> ConnectionValue[Bound[model.Activity]]:
-        found = [
-            Bound(root.ref, activity)
-            for activity in (await view_of(root, info)).projection.activities
-            if (not status or activity.status in status)
-            and (activity_type is None or activity.activity_type == activity_type)
-        ]
-        return parts("activities", found, lambda each: each.value.scheduled_event_id, first, after)
-
-    @strawberry.field(
-        graphql_type="TimelineConnection", description="In the order of their start; first is at most 1000."
-    )
-    @staticmethod
-    async def timeline(
-        root: Row,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        kinds: list[TimelineKind] | None = None,
-    ) -> ConnectionValue[Bound[model.TimelineItem]]:
-        items = (await view_of(root, info)).projection.timeline
-        found = [Bound(root.ref, item) for item in items if not kinds or item.kind in kinds]
-        return parts("timeline", found, lambda each: each.value.key, first, after)
-
-    @strawberry.field(
-        graphql_type="HistoryEventConnection",
-        description="Its history, oldest first unless reverse; types are Temporal's names; first is at most 1000.",
-    )
-    @staticmethod
-    async def events(
-        root: Row,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        types: list[str] | None = None,
-        reverse: bool = False,
-    ) -> ConnectionValue[EventValue]:
-        history = await info.context.gateway.reading.history(root)
-        projection = (await view_of(root, info)).projection
-        found = [EventValue(event, projection) for event in history if not types or event_type_name(event) in types]
-        if reverse:
-            found.reverse()
-        return parts("events", found, lambda each: each.event.event_id, first, after)
-
-    @strawberry.field(graphql_type="WorkflowExecution | None", description="The run that started it as a child.")
-    @staticmethod
-    async def parent(root: Row, info: Info) -> model.Execution | None:
-        return await related(root, info, root.parent_workflow_id, root.parent_run_id)
-
-    @strawberry.field(graphql_type="WorkflowExecution | None", description="The top of its tree of children.")
-    @staticmethod
-    async def root(root: Row, info: Info) -> model.Execution | None:
-        if root.root_run_id == root.run_id:
-            return root
-        return await related(root, info, root.root_workflow_id, root.root_run_id)
-
-    @strawberry.field(
-        graphql_type="WorkflowExecution | None",
-        description="The run that it continues, by continue-as-new, retry, cron or reset.",
-    )
-    @staticmethod
-    async def previous_run(root: Row, info: Info) -> model.Execution | None:
-        return await related(root, info, root.workflow_id, root.previous_run_id)
-
-    @strawberry.field(graphql_type="WorkflowExecution | None", description="The run that continues it.")
-    @staticmethod
-    async def next_run(root: Row, info: Info) -> model.Execution | None:
-        return await related(root, info, root.workflow_id, root.next_run_id)
-
-
-async def view_of(execution: model.Execution, info: Info) -> model.RunView:
-    return await info.context.loaders.view(execution)
-
-
-async def related(
-    execution: model.Execution, info: Info, workflow_id: str | None, run_id: str | None
-) -> model.Execution | None:
-    """Another run, by its name. Null where it is unknown or another tenant's."""
-    if not workflow_id or not run_id:
-        return None
-    return await info.context.loaders.executions.load(model.ExecutionRef(execution.namespace, workflow_id, run_id))
-
-
-@strawberry.type(description="One bar of a Gantt chart, ready to draw.")
-class TimelineItem(Node):
-    kind: TimelineKind
-    name: str
-    status: TimelineStatus
-    start_time: datetime
-    end_time: datetime | None = strawberry.field(description="Null while it lasts.")
-    attempt: int | None
-    lane: int = strawberry.field(description="Row index; items that overlap have different lanes.")
-    event_ids: list[int]
-    failure: Failure | None
-    summary: str | None
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        return isinstance(value, Bound) and isinstance(value.value, model.TimelineItem)
-
-    @strawberry.field(description="Milliseconds; null while it lasts.")
-    @staticmethod
-    def duration_ms(root: strawberry.Parent[Bound[model.TimelineItem]]) -> float | None:
-        return milliseconds(root.value.start_time, root.value.end_time)
-
-    @strawberry.field(graphql_type=Activity | None, description="The activity behind an ACTIVITY or LOCAL_ACTIVITY.")
-    @staticmethod
-    async def activity(root: strawberry.Parent[Bound[model.TimelineItem]], info: Info) -> Bound[model.Activity] | None:
-        item = root.value
-        if item.activity_id is None:
-            return None
-        execution = await info.context.loaders.executions.load(root.ref)
-        if execution is None:
-            return None
-        found = find_activity((await view_of(execution, info)).projection.activities, item)
-        return Bound(root.ref, found) if found else None
-
-    @strawberry.field(graphql_type=WorkflowExecution | None, description="The run of a CHILD_WORKFLOW.")
-    @staticmethod
-    async def child(root: strawberry.Parent[Bound[model.TimelineItem]], info: Info) -> model.Execution | None:
-        child = root.value.child
-        return await info.context.loaders.executions.load(child) if child and child.run_id else None
-
-    @strawberry.field
-    @staticmethod
-    def input(root: strawberry.Parent[Bound[model.TimelineItem]]) -> list[JSON]:
-        return values_of(root.value.input)
-
-    @strawberry.field
-    @staticmethod
-    def result(root: strawberry.Parent[Bound[model.TimelineItem]]) -> JSON | None:
-        return single(root.value.result)
-
-    @strawberry.field(description="What else is known of an item of its kind.")
-    @staticmethod
-    def detail(root: strawberry.Parent[Bound[model.TimelineItem]]) -> JSON:
-        return dict(root.value.detail)  # type: ignore[return-value]
-
-
-def find_activity(activities: Iterable[model.Activity], item: model.TimelineItem) -> model.Activity | None:
-    """An id may be used again within a run: the item's events tell which use it is."""
-    same = (each for each in activities if each.activity_id == item.activity_id)
-    return next((each for each in same if each.scheduled_event_id in item.event_ids), None)
+    async def compensations(root: Row, info: Info) -> list[Bound[model.Compensation]]:
+        return [Bound(root.ref, each) for each in (await view_of(root, info)).projection.compensations]
 
 
 @strawberry.type
@@ -299,38 +161,13 @@ class WorkflowConnection(Connection):
     edges: list[WorkflowEdge]
     nodes: list[WorkflowExecution]
 
-
-@strawberry.type
-class ActivityEdge:
-    node: Activity
-    cursor: Cursor
-
-
-@strawberry.type(description="A page of activities.")
-class ActivityConnection(Connection):
-    edges: list[ActivityEdge]
-    nodes: list[Activity]
-
-
-@strawberry.type
-class TimelineEdge:
-    node: TimelineItem
-    cursor: Cursor
-
-
-@strawberry.type(description="A page of timeline items.")
-class TimelineConnection(Connection):
-    edges: list[TimelineEdge]
-    nodes: list[TimelineItem]
-
-
-@strawberry.type
-class HistoryEventEdge:
-    node: HistoryEvent
-    cursor: Cursor
-
-
-@strawberry.type(description="A page of events.")
-class HistoryEventConnection(Connection):
-    edges: list[HistoryEventEdge]
-    nodes: list[HistoryEvent]
+    @strawberry.field(
+        description=(
+            "Whether totalCount is estimated. It is exact where counting takes less than 150 ms, and always for"
+            " filters of namespace, tenant, environment, workflowType and status alone; else it is what Postgres"
+            " expects by its statistics."
+        )
+    )
+    @staticmethod
+    async def total_count_is_estimate(root: strawberry.Parent[ConnectionValue[model.Execution]]) -> bool:
+        return root.is_estimate is not None and await root.is_estimate()

@@ -1,18 +1,25 @@
-"""Failures and values that are decoded only when they are selected."""
+"""Failures, as Temporal recorded them."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.api.context import Info
+from app.api.node import Bound
+from app.api.types.values import NOT_DECODED, shown, shown_single
 from app.model import FailureKind
-from app.protos import json_of, values_of
+
+FailureValue = Bound[model.Failure]
+Root = strawberry.Parent[FailureValue]
 
 
 @strawberry.type(description="A failure as Temporal recorded it, with its chain of causes.")
 class Failure:
-    message: str
     kind: FailureKind
     type: str | None = strawberry.field(
         description="The application's error type, or the type of the activity or child that failed."
@@ -22,17 +29,42 @@ class Failure:
         description="START_TO_CLOSE, SCHEDULE_TO_START, SCHEDULE_TO_CLOSE or HEARTBEAT; null unless it timed out."
     )
     source: str | None = strawberry.field(description="The SDK that raised it.")
-    stack_trace: str | None
-    cause: Failure | None
 
-    @strawberry.field(description="What the application attached: one value as it is, several as a list.")
+    @strawberry.field(graphql_type=str, description="Decoded where a codec hides it.")
     @staticmethod
-    def details(root: strawberry.Parent[model.Failure]) -> JSON | None:
-        return single(root.details)
+    def message(root: Root, info: Info) -> str | Awaitable[str | None] | None:
+        return _said(root, info, "message", root.value.message)
+
+    @strawberry.field(graphql_type=str | None, description="Decoded where a codec hides it.")
+    @staticmethod
+    def stack_trace(root: Root, info: Info) -> str | Awaitable[str | None] | None:
+        return _said(root, info, "stack_trace", root.value.stack_trace)
+
+    @strawberry.field(
+        graphql_type=JSON | None,
+        description=f"What the application attached: one value as it is, several as a list. {NOT_DECODED}",
+    )
+    @staticmethod
+    def details(root: Root, info: Info) -> Any:
+        return shown_single(info, root.ref.namespace, root.value.details)
+
+    @strawberry.field(graphql_type="Failure | None")
+    @staticmethod
+    def cause(root: Root) -> FailureValue | None:
+        return Bound.to(root.ref, root.value.cause)
 
 
-def single(payloads: tuple[model.Payload, ...]) -> JSON | None:
-    """The one value of a result, or the list of several; None for none."""
-    if len(payloads) == 1:
-        return json_of(payloads[0])  # type: ignore[no-any-return]
-    return values_of(payloads) or None  # type: ignore[return-value]
+def _said(root: FailureValue, info: Info, name: str, otherwise: str | None) -> str | Awaitable[str | None] | None:
+    """What a failure says; some SDKs put it into a payload, which a codec may then hide."""
+    if (hidden := root.value.encoded_attributes) is None:
+        return otherwise
+    return _revealed(root, info, hidden, name, otherwise)
+
+
+async def _revealed(
+    root: FailureValue, info: Info, hidden: model.Payload, name: str, otherwise: str | None
+) -> str | None:
+    found = shown(info, root.ref.namespace, (hidden,))
+    values = found if isinstance(found, list) else await found
+    said = values[0].get(name) if isinstance(values[0], dict) else None
+    return said if isinstance(said, str) else otherwise

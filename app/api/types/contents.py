@@ -1,0 +1,99 @@
+"""What a run holds: its activities, its timeline and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import strawberry
+
+from app import model
+from app.api.connections import DEFAULT_PARTS, MAX_PARTS, ConnectionValue, EdgeValue, parts, size
+from app.api.context import UNREADABLE, Info, view_of
+from app.api.node import Bound
+from app.api.scalars import Cursor
+from app.api.types.activity import ActivityConnection
+from app.api.types.event import EventValue, HistoryEventConnection
+from app.api.types.timeline import TimelineConnection
+from app.cursors import seal, unseal
+from app.model import ActivityStatus, TimelineKind
+
+Row = strawberry.Parent[model.Execution]
+
+
+@strawberry.type
+class Contents:
+    @strawberry.field(
+        graphql_type=ActivityConnection | None,
+        description=f"In the order of their schedule; first is at most 1000. {UNREADABLE}",
+    )
+    @staticmethod
+    async def activities(
+        root: Row,
+        info: Info,
+        first: int | None = None,
+        after: Cursor | None = None,
+        status: list[ActivityStatus] | None = None,
+        activity_type: str | None = None,
+    ) -> ConnectionValue[Bound[model.Activity]]:
+        found = [
+            Bound(root.ref, activity)
+            for activity in (await view_of(root, info)).projection.activities
+            if (not status or activity.status in status)
+            and (activity_type is None or activity.activity_type == activity_type)
+        ]
+        return parts("activities", found, lambda each: each.value.scheduled_event_id, first, after)
+
+    @strawberry.field(
+        graphql_type=TimelineConnection | None,
+        description=f"In the order of their start; first is at most 1000. {UNREADABLE}",
+    )
+    @staticmethod
+    async def timeline(
+        root: Row,
+        info: Info,
+        first: int | None = None,
+        after: Cursor | None = None,
+        kinds: list[TimelineKind] | None = None,
+    ) -> ConnectionValue[Bound[model.TimelineItem]]:
+        items = (await view_of(root, info)).projection.timeline
+        found = [Bound(root.ref, item) for item in items if not kinds or item.kind in kinds]
+        return parts("timeline", found, lambda each: each.value.key, first, after)
+
+    @strawberry.field(
+        graphql_type=HistoryEventConnection | None,
+        description=(
+            "Its history, oldest first unless reverse; types are Temporal's names, such as WorkflowExecutionSignaled;"
+            " first is at most 1000. A page looks through at most 20,000 events for those types: it may be short"
+            f" of first, or empty, and still have a next one behind its endCursor. {UNREADABLE}"
+        ),
+    )
+    @staticmethod
+    async def events(
+        root: Row,
+        info: Info,
+        first: int | None = None,
+        after: Cursor | None = None,
+        types: list[str] | None = None,
+        reverse: bool = False,
+    ) -> ConnectionValue[EventValue]:
+        histories = info.context.gateway.histories
+        limit = size(first, default=DEFAULT_PARTS, most=MAX_PARTS)
+        place = unseal("events", int, after, argument="after") if after is not None else 0
+        wanted = frozenset(types or ())
+        page = await histories.page(root, place, limit, types=wanted, reverse=reverse)
+
+        def count() -> Awaitable[int]:
+            return histories.count(root, wanted) if wanted else length_of(root, info)
+
+        return ConnectionValue(
+            edges=tuple(EdgeValue(EventValue(each, run=root), seal("events", each.event_id)) for each in page.events),
+            has_next=page.has_next,
+            has_previous=place > 0,
+            count=count,
+            end=seal("events", page.end) if page.end else None,
+        )
+
+
+async def length_of(execution: model.Execution, info: Info) -> int:
+    """How many events its history has."""
+    return execution.history_length or (await view_of(execution, info)).execution.history_length

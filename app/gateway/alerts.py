@@ -1,0 +1,36 @@
+"""Alerts within what a caller may see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.access import Action, Identity, require
+from app.model import Page
+from app.store.alerts import Alert, AlertFilter, AlertPosition, Alerts
+
+
+class AlertReading:
+    def __init__(self, alerts: Alerts) -> None:
+        self._alerts = alerts
+
+    async def page(
+        self, identity: Identity, filter_: AlertFilter, limit: int, after: AlertPosition | None
+    ) -> Page[Alert]:
+        """Newest first. Alerts of the platform, such as of queues, are for those who see every tenant."""
+        require(identity, Action.READ)
+        wanted = scoped(identity, filter_)
+        return Page(()) if wanted is None else await self._alerts.page(wanted, limit, after)
+
+    async def count(self, identity: Identity, filter_: AlertFilter) -> int:
+        require(identity, Action.READ)
+        wanted = scoped(identity, filter_)
+        return 0 if wanted is None else await self._alerts.count(wanted)
+
+
+def scoped(identity: Identity, filter_: AlertFilter) -> AlertFilter | None:
+    """The filter within what the identity may see; None where it names another tenant."""
+    scope = identity.scope
+    for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
+        if asked is not None and seen is not None and asked != seen:
+            return None
+    return replace(filter_, tenant=scope.tenant or filter_.tenant, environment=scope.environment or filter_.environment)

@@ -1,0 +1,36 @@
+"""Closed runs that are older than they are kept -> forgotten."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from app import metrics
+from app.indexer.writer import Writer
+from app.log import logger
+from app.store.retention import Retention
+
+log = logger(__name__)
+
+PRUNE_SECONDS = 60.0
+
+
+class Pruner:
+    """Works in small batches, so that no statement is long and nobody waits for a lock. `days` is for tenants
+    that have none of their own; None is for ever."""
+
+    def __init__(self, retention: Retention, writer: Writer, days: float | None) -> None:
+        self._retention = retention
+        self._writer = writer
+        self._days = days
+
+    async def step(self) -> None:
+        """Forget everything that is due."""
+        total = 0
+        while gone := await self._retention.prune(self._days):
+            total += len(gone)
+            for namespace, count in Counter(ref.namespace for ref in gone).items():
+                metrics.PRUNED.labels(namespace).inc(count)
+            self._writer.overlook(gone)
+            await self._writer.tell()
+        if total:
+            log.info("closed runs forgotten", runs=total)

@@ -1,0 +1,116 @@
+"""Subscriptions through the engine: cursors that fit, cursors that do not, and logs that are gone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+import pytest
+
+from app.access import Identity
+from app.api.engine import Operation
+from app.api.types.update import sealed
+from app.gateway import Caller
+from app.model import Cursor
+from app.temporal import actions
+from tests.conftest import TemporalServer
+from tests.integration.gateways import ANYBODY, Host, hosted, member
+
+EVENTS = """
+subscription ($id: String!, $after: Cursor) {
+  workflowEvents(workflowId: $id, after: $after) { cursor runId event { eventId } gap { reason resumedAt } }
+}
+"""
+PROGRESS = """
+subscription ($id: String!, $after: Cursor, $rate: Float) {
+  workflowProgress(workflowId: $id, after: $after, maxRate: $rate) { cursor status gap { reason } }
+}
+"""
+
+
+@pytest.fixture
+async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
+    async with hosted(temporal.address, database) as made:
+        yield made
+
+
+async def begin(host: Host, tenant: str = "acme") -> Cursor:
+    """A run with two events, and the place behind them."""
+    start = actions.Start(
+        namespace="default",
+        workflow_id=f"watch-{uuid.uuid4().hex[:10]}",
+        workflow_type="Nothing",
+        task_queue="nobody",
+        memo={"tenant": tenant, "environment": "default"},
+    )
+    ref = (await actions.start(host.temporal, start)).ref
+    return Cursor(ref.namespace, ref.workflow_id, ref.run_id, 2)
+
+
+async def take(host: Host, query: str, count: int, /, identity: Identity = ANYBODY, **variables: Any) -> list[Any]:
+    """The first answers of a subscription."""
+    caller = Caller(identity, "request-1")
+    answers: list[Any] = []
+    async with aclosing(host.engine.stream(Operation(query, variables), caller)) as stream:
+        async for answer in stream:
+            answers.append(orjson.loads(answer.body))
+            if len(answers) == count:
+                break
+    return answers
+
+
+async def refused(host: Host, query: str, /, identity: Identity = ANYBODY, **variables: Any) -> tuple[str, str]:
+    """The code and the sentence of the only answer."""
+    [answer] = await take(host, query, 2, identity, **variables)
+    return answer["errors"][0]["extensions"]["code"], answer["errors"][0]["message"]
+
+
+async def test_a_cursor_whose_run_is_gone_says_so_and_begins_anew(host: Host) -> None:
+    place = await begin(host)
+    gone = sealed(Cursor(place.namespace, place.workflow_id, str(uuid.uuid4()), 40))
+    first, second = [
+        each["data"]["workflowEvents"] for each in await take(host, EVENTS, 2, id=place.workflow_id, after=gone)
+    ]
+    assert first["event"] is None
+    assert "no longer known" in first["gap"]["reason"]
+    assert (second["gap"], second["event"]["eventId"], second["runId"]) == (None, 1, place.run_id)
+    [again] = await take(host, EVENTS, 1, id=place.workflow_id, after=first["gap"]["resumedAt"])
+    assert again["data"]["workflowEvents"] == second
+    [snapshot] = await take(host, PROGRESS, 1, id=place.workflow_id, after=gone)
+    assert snapshot["data"]["workflowProgress"]["gap"] is not None
+    assert snapshot["data"]["workflowProgress"]["status"] == "RUNNING"
+
+
+async def test_a_cursor_of_another_workflow_is_refused(host: Host) -> None:
+    place, other = await begin(host), await begin(host)
+    code, said = await refused(host, EVENTS, id=place.workflow_id, after=sealed(other))
+    assert code == "BAD_USER_INPUT"
+    assert other.workflow_id in said
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "A" * 9000])
+async def test_a_damaged_cursor_is_refused(host: Host, cursor: str) -> None:
+    place = await begin(host)
+    assert (await refused(host, EVENTS, id=place.workflow_id, after=cursor))[0] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1e9])
+async def test_a_rate_that_cannot_be_is_refused(host: Host, rate: float) -> None:
+    place = await begin(host)
+    code, said = await refused(host, PROGRESS, id=place.workflow_id, rate=rate)
+    assert code == "BAD_USER_INPUT"
+    assert "maxRate" in said
+
+
+async def test_another_tenants_run_cannot_be_watched_even_with_its_cursor(host: Host) -> None:
+    place = await begin(host, "acme")
+    stranger = member("other")
+    hidden = await refused(host, EVENTS, stranger, id=place.workflow_id, after=sealed(place))
+    unknown = await refused(host, EVENTS, stranger, id="never-was")
+    assert hidden == (unknown[0], unknown[1].replace("never-was", place.workflow_id))
+    assert hidden[0] == "NOT_FOUND"
+    [mine] = await take(host, EVENTS, 1, member("acme"), id=place.workflow_id)
+    assert mine["data"]["workflowEvents"]["event"]["eventId"] == 1
