@@ -5,23 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from app.access import Action, Identity, may, tenant_for
 from app.errors import BadUserInput, DatabaseUnavailable, NotFound, Refusal, TidelineError
 from app.gateway.reading import Reading
+from app.gateway.starting import StartWanted, tenant_of, wrong
 from app.log import logger
 from app.model import Execution, ExecutionRef, Json
-from app.registry import Registry, WorkflowDefinition
+from app.registry import Registry
 from app.store.audit import Audit, AuditEntry
 from app.store.executions import Executions
 from app.temporal import actions, reads
 from app.temporal.connection import Temporal
 
 log = logger(__name__)
-MAX_ID = 1000
-RESERVED_MEMO = ("metadata", "createdBy", "tenant", "environment")
-"""Keys of the memo that Tideline writes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +29,6 @@ class Caller:
     identity: Identity
     request_id: str
     address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StartWanted:
-    """What a caller wants started. `input` is the list of arguments; spans are in seconds."""
-
-    workflow_type: str
-    workflow_id: str | None = None
-    input: Sequence[Json] = ()
-    task_queue: str | None = None
-    namespace: str | None = None
-    metadata: Mapping[str, Json] = field(default_factory=dict)
-    memo: Mapping[str, Json] = field(default_factory=dict)
-    search_attributes: Mapping[str, Json] = field(default_factory=dict)
-    summary: str | None = None
-    details: str | None = None
-    execution_timeout: float | None = None
-    run_timeout: float | None = None
-    task_timeout: float | None = None
-    start_delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +142,7 @@ class Acting:
         """The start as Temporal gets it, or what is wrong with it, all at once."""
         _require(caller, Action.START)
         definition = self._registry.find(wanted.workflow_type)
-        refusals = [*_wrong(wanted, definition)]
+        refusals = [*wrong(wanted, definition)]
         if definition is not None:
             refusals += [
                 Refusal("INVALID_INPUT", problem.message, path=("input", *problem.path))
@@ -172,7 +150,7 @@ class Acting:
             ]
         if refusals:
             raise Refused(*refusals)
-        tenant, environment = tenant_for(caller.identity, *_tenant_of(definition, wanted.input))
+        tenant, environment = tenant_for(caller.identity, *tenant_of(definition, wanted.input))
         metadata = {"metadata": dict(wanted.metadata)} if wanted.metadata else {}
         return actions.Start(
             namespace=self._reading.namespace(wanted.namespace),
@@ -277,43 +255,3 @@ def _identity(caller: Caller) -> str:
 def _require(caller: Caller, action: Action) -> None:
     if not may(caller.identity, action):
         raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.lower()} workflows.")
-
-
-def _wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Refusal]:
-    """What is wrong with a start besides its input."""
-    found = []
-    if not wanted.workflow_type:
-        found.append(Refusal("INVALID_INPUT", "workflowType cannot be empty.", path=("workflowType",)))
-    elif definition is None and not wanted.task_queue:
-        message = (
-            f"Workflow type {wanted.workflow_type!r} is not registered here. Name one that is (see workflowTypes),"
-            " or the taskQueue of the workers that know it."
-        )
-        found.append(Refusal("INVALID_INPUT", message, path=("taskQueue",)))
-    if wanted.workflow_id is not None and not 0 < len(wanted.workflow_id) <= MAX_ID:
-        message = f"workflowId must have 1 to {MAX_ID} characters; it has {len(wanted.workflow_id)}."
-        found.append(Refusal("INVALID_INPUT", message, path=("workflowId",)))
-    for name in ("execution_timeout", "run_timeout", "task_timeout", "start_delay"):
-        span = getattr(wanted, name)
-        if span is not None and not span > 0:
-            head, *tail = name.split("_")
-            argument = head + "".join(map(str.title, tail)) + "Seconds"
-            found.append(Refusal("INVALID_INPUT", f"{argument} must be above 0; it is {span:g}.", path=(argument,)))
-    found += [
-        Refusal(
-            "INVALID_INPUT",
-            f"memo.{key} is written by Tideline itself. Choose another key.",
-            path=("memo", key),
-        )
-        for key in RESERVED_MEMO
-        if key in wanted.memo
-    ]
-    return found
-
-
-def _tenant_of(definition: WorkflowDefinition | None, args: Sequence[Json]) -> tuple[str | None, str | None]:
-    """The tenant and environment that the input itself names."""
-    value = args[0] if args and isinstance(args[0], dict) else {}
-    fields = (definition.tenant_field, definition.environment_field) if definition else (None, None)
-    tenant, environment = (value.get(name) if name else None for name in fields)
-    return tenant, environment

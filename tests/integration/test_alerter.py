@@ -20,7 +20,7 @@ from app.alerting import AlertKind, Rule
 from app.gateway.alerts import AlertReading
 from app.indexer.alerter import Alerter
 from app.model import Execution, WorkflowStatus
-from app.store import Watermarks
+from app.store import Filter, Listing, Watermarks
 from app.store.alerts import Alert, AlertFilter, AlertPosition, Alerts
 from app.temporal.connection import Temporal
 from tests.conftest import TemporalServer
@@ -69,6 +69,11 @@ async def alerter(world: World, *rules: Rule) -> AsyncIterator[tuple[Alerter, li
 
 async def alerts(world: World, filter_: AlertFilter = OPEN) -> list[Alert]:
     return list((await Alerts(world.database).page(filter_, 50)).items)
+
+
+async def listed(world: World, *, alerted: bool) -> list[str]:
+    page = await world.executions.page(Listing(Filter(namespaces=(world.namespace,), alerted=alerted)))
+    return [each.run_id for each in page.items]
 
 
 def run(world: World, status: WorkflowStatus, **fields: Any) -> Execution:
@@ -131,6 +136,8 @@ async def test_a_run_that_is_overdue(world: World) -> None:
         [raised] = await alerts(world)
         assert (raised.workflow_id, raised.run_id, raised.name) == (late.workflow_id, late.run_id, late.workflow_id)
         assert "nine of ten runs took at most 20 s" in raised.message
+        assert await listed(world, alerted=True) == [late.run_id]
+        assert late.run_id not in await listed(world, alerted=False)
         await world.executions.record([replace(late, status=WorkflowStatus.COMPLETED, close_time=NOW)])
         await watcher.step()
         assert await alerts(world) == []

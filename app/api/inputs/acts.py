@@ -6,7 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.api.inputs.values import json_object
-from app.gateway.acting import StartWanted
+from app.gateway.starting import StartWanted
 
 
 @strawberry.input

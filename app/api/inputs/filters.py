@@ -77,6 +77,9 @@ class WorkflowFilter:
     root: RunFilter | None = strawberry.field(
         default=None, description="The run itself and what descends from it: children, their children and so on."
     )
+    has_alert: bool | None = strawberry.field(
+        default=None, description="Whether an alert about the run itself is open."
+    )
     is_root: bool | None = strawberry.field(default=None, description="Whether it was started by no other run.")
     has_failure: FailureFilter | None = None
     search: str | None = strawberry.field(
@@ -130,6 +133,7 @@ class WorkflowFilter:
             run_id=self.run_id,
             parent=_ref(self.parent, namespace),
             root=_ref(self.root, namespace),
+            alerted=self.has_alert,
             is_root=self.is_root,
             started_after=started[0],
             started_before=started[1],

@@ -80,7 +80,13 @@ _LISTED = (
     ("task_queues", "task_queue"),
     ("created_by", "created_by"),
 )
+# Open alerts are few: the list of them is cheap, and a semi-join against it too.
+_ALERTED = (
+    "(namespace, workflow_id, run_id) in"
+    " (select namespace, workflow_id, run_id from alerts where resolved_at is null and run_id is not null)"
+)
 _SWITCHED = (
+    ("alerted", _ALERTED, f"not ({_ALERTED})"),
     ("is_root", "parent_workflow_id is null", "parent_workflow_id is not null"),
     (
         "failed",

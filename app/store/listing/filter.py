@@ -72,6 +72,8 @@ class Filter:
     longer_than: float | None = None
     """Of an open run, the duration so far."""
     shorter_than: float | None = None
+    alerted: bool | None = None
+    """Whether an alert about the run itself is open."""
     failed: bool | None = None
     """Whether a failure is known."""
     failure_type: str | None = None

@@ -1,0 +1,85 @@
+"""Runs: their names, their rows, what describe says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from app.model.activity import PendingActivity, PendingWorkflowTask
+from app.model.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRef:
+    """The exact name of one run."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+
+
+class WorkflowStatus(StrEnum):
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    TERMINATED = "TERMINATED"
+    CONTINUED_AS_NEW = "CONTINUED_AS_NEW"
+    TIMED_OUT = "TIMED_OUT"
+
+    @property
+    def is_closed(self) -> bool:
+        return self not in {WorkflowStatus.RUNNING, WorkflowStatus.PAUSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run as the lists show it: a row of the index."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: WorkflowStatus
+    start_time: datetime
+    tenant: str
+    environment: str
+    execution_time: datetime | None = None
+    close_time: datetime | None = None
+    history_length: int = 0
+    history_size_bytes: int = 0
+    first_run_id: str | None = None
+    previous_run_id: str | None = None
+    next_run_id: str | None = None
+    parent_workflow_id: str | None = None
+    parent_run_id: str | None = None
+    root_workflow_id: str | None = None
+    root_run_id: str | None = None
+    created_by: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    memo: Mapping[str, Json] = field(default_factory=dict)
+    search_attributes: Mapping[str, Json] = field(default_factory=dict)
+    summary: str | None = None
+    details: str | None = None
+    failure_type: str | None = None
+    failure_message: str | None = None
+
+    @property
+    def ref(self) -> ExecutionRef:
+        return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What Temporal's describe says of a run now."""
+
+    execution: Execution
+    pending_activities: tuple[PendingActivity, ...] = ()
+    pending_workflow_task: PendingWorkflowTask | None = None
+    pending_children: int = 0
+    reset_run_id: str | None = None
+    """The run that a reset put in this one's place."""
