@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from app import progress as progresses
 from app.access import Action, Identity, require
@@ -26,6 +26,14 @@ T = TypeVar("T")
 
 _AT_ONCE = 16
 """How many runs are asked for side by side."""
+
+
+class Name(NamedTuple):
+    """What a caller calls a run; without a run id, the latest run of the workflow id."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str | None
 
 
 class Reading:
@@ -53,39 +61,61 @@ class Reading:
     async def execution(
         self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None
     ) -> Execution | None:
-        """One run, or the latest of its id. None where there is none that the caller may see.
+        """One run, or the latest of its id. None where there is none that the caller may see."""
+        [found] = await self.named(identity, [Name(self.namespace(namespace), workflow_id, run_id)])
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
-        A run that the index has closed is taken from there. Of any other, Temporal is asked, since the index may
-        be behind it; while Temporal is away the index answers what it knows.
+    async def named(self, identity: Identity, names: Sequence[Name]) -> list[Execution | BaseException | None]:
+        """Runs in the order of their names, with an error in the place of one that cannot be asked for.
+
+        A run that the index has closed is taken from there, all in two statements. Of any other, Temporal is asked,
+        since the index may be behind it; while Temporal is away the index answers what it knows, and while Postgres
+        is away Temporal answers for every run that it remembers.
         """
         require(identity, Action.READ)
-        chosen = self.namespace(namespace)
+        away: DatabaseUnavailable | None = None
         try:
-            row = await self._row(chosen, workflow_id, run_id)
+            known = await self._indexed(names)
         except DatabaseUnavailable as error:
-            # Temporal can answer for every run that it remembers.
-            row = await self._described(None, chosen, workflow_id, run_id)
-            if row is None:
-                raise error from None
-            return row if identity.scope.covers(row.tenant, row.environment) else None
-        if row is None or not row.status.is_closed or row.status is WorkflowStatus.CONTINUED_AS_NEW:
-            row = await self._described(row, chosen, workflow_id, run_id)
-        return row if row is not None and identity.scope.covers(row.tenant, row.environment) else None
+            known, away = {}, error
 
-    async def _row(self, namespace: str, workflow_id: str, run_id: str | None) -> Execution | None:
-        if run_id is None:
-            return await self._executions.latest(namespace, workflow_id)
-        return await self._executions.get(ExecutionRef(namespace, workflow_id, run_id))
+        async def answer(name: Name) -> Execution | None:
+            row = known.get(name)
+            if row is None or not row.status.is_closed or row.status is WorkflowStatus.CONTINUED_AS_NEW:
+                row = await self._asked(row, name)
+            if row is None and away is not None:
+                raise away
+            return row
+
+        found = await asyncio.gather(*(answer(name) for name in names), return_exceptions=True)
+        return [self._visible(identity, each) for each in found]
+
+    async def _asked(self, row: Execution | None, name: Name) -> Execution | None:
+        try:
+            return await self._in_time(name.workflow_id, self._described(row, *name))
+        except DeadlineExceeded:
+            if row is None:
+                raise
+            return row
+
+    async def _indexed(self, names: Sequence[Name]) -> dict[Name, Execution]:
+        exact = {name: ExecutionRef(name.namespace, name.workflow_id, name.run_id) for name in names if name.run_id}
+        newest = {name: (name.namespace, name.workflow_id) for name in names if not name.run_id}
+        runs = await self._executions.many(list(exact.values()))
+        latest = await self._executions.newest(list(dict.fromkeys(newest.values())))
+        return {name: runs[ref] for name, ref in exact.items() if ref in runs} | {
+            name: latest[key] for name, key in newest.items() if key in latest
+        }
 
     async def _described(
         self, row: Execution | None, namespace: str, workflow_id: str, run_id: str | None
     ) -> Execution | None:
         try:
             now = (await reads.describe(self._temporal, namespace, workflow_id, run_id)).execution
-        except (
-            NotFound,
-            BadUserInput,
-        ):  # A run id that is no UUID is a bad argument to Temporal; to us it is unknown.
+        except (NotFound, BadUserInput):
+            # A run id that is no UUID is a bad argument to Temporal; to us it is unknown.
             return row
         except (TemporalUnavailable, DeadlineExceeded):
             if row is None:
@@ -103,7 +133,10 @@ class Reading:
             ref for ref in dict.fromkeys(refs) if ref not in known and ref.namespace in self._temporal.namespaces
         ]
         asked = await asyncio.gather(
-            *(self._in_time(ref, self._described(None, ref.namespace, ref.workflow_id, ref.run_id)) for ref in missing),
+            *(
+                self._in_time(ref.workflow_id, self._described(None, ref.namespace, ref.workflow_id, ref.run_id))
+                for ref in missing
+            ),
             return_exceptions=True,
         )
         found: dict[ExecutionRef, Execution | BaseException | None] = {
@@ -117,7 +150,7 @@ class Reading:
             return None
         return row
 
-    async def _in_time(self, ref: ExecutionRef, work: Coroutine[Any, Any, T]) -> T:
+    async def _in_time(self, workflow_id: str, work: Coroutine[Any, Any, T]) -> T:
         """A few at a time, and their wait has a deadline too: while Temporal hangs, a page of many runs must fail
         field by field before the whole operation does."""
         seconds = self._temporal.timeout * 1.5
@@ -125,7 +158,7 @@ class Reading:
             async with asyncio.timeout(seconds), self._asking:
                 return await work
         except TimeoutError:
-            raise DeadlineExceeded(f"Temporal did not tell of workflow {ref.workflow_id!r} in {seconds:g} s.") from None
+            raise DeadlineExceeded(f"Temporal did not tell of workflow {workflow_id!r} in {seconds:g} s.") from None
         finally:
             work.close()
 
@@ -158,7 +191,7 @@ class Reading:
 
     async def _live(self, execution: Execution) -> RunView:
         try:
-            return await self._in_time(execution.ref, self._hub.view(execution.ref))
+            return await self._in_time(execution.workflow_id, self._hub.view(execution.ref))
         except NotFound as error:
             raise NotFound(
                 f"Temporal no longer has the history of {execution.workflow_id!r}, and it was never archived."

@@ -140,14 +140,25 @@ class Executions:
         found = [execution_of(row) for row in rows]
         return {each.ref: each for each in found}
 
+    async def newest(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Execution]:
+        """The runs that started last of these workflow ids, each with its namespace, in one statement."""
+        if not names:
+            return {}
+        rows = await self._database.fetch(
+            f"select {', '.join(f'e.{column}' for column in COLUMNS)}"
+            " from unnest($1::text[], $2::text[]) as wanted (namespace, workflow_id)"
+            " cross join lateral (select * from executions"
+            " where namespace = wanted.namespace and workflow_id = wanted.workflow_id"
+            " order by start_time desc, run_id desc limit 1) e",
+            [namespace for namespace, _ in names],
+            [workflow_id for _, workflow_id in names],
+        )
+        found = [execution_of(row) for row in rows]
+        return {(each.namespace, each.workflow_id): each for each in found}
+
     async def latest(self, namespace: str, workflow_id: str) -> Execution | None:
         """The run of this workflow id that started last."""
-        row = await self._database.fetchrow(
-            f"{_SELECT} where namespace = $1 and workflow_id = $2 order by start_time desc, run_id desc limit 1",
-            namespace,
-            workflow_id,
-        )
-        return None if row is None else execution_of(row)
+        return (await self.newest([(namespace, workflow_id)])).get((namespace, workflow_id))
 
     async def page(self, listing: Listing) -> Page[Execution]:
         """A window of a list, in its order, in one statement.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import strawberry
 
 from app import model
@@ -14,6 +12,7 @@ from app.api.inputs.orders import order_of
 from app.api.listing import connection, listing_of
 from app.api.scalars import Cursor
 from app.api.types.execution import WorkflowConnection, WorkflowExecution
+from app.gateway.reading import Name
 from app.store.listing import Filter
 
 
@@ -35,15 +34,12 @@ class WorkflowQuery:
         description="Many runs in one answer, in order, null where unknown; at most 100.",
     )
     @staticmethod
-    async def workflow_batch(info: Info, refs: list[WorkflowRef]) -> list[model.Execution | None]:
+    async def workflow_batch(info: Info, refs: list[WorkflowRef]) -> list[model.Execution | BaseException | None]:
         size(len(refs), default=0, most=MAX_LIST, argument="refs")
         context = info.context
-        return await asyncio.gather(
-            *(
-                context.gateway.reading.execution(context.identity, ref.namespace, ref.workflow_id, ref.run_id)
-                for ref in refs
-            )
-        )
+        reading = context.gateway.reading
+        names = [Name(reading.namespace(ref.namespace), ref.workflow_id, ref.run_id) for ref in refs]
+        return await reading.named(context.identity, names)
 
     @strawberry.field(
         graphql_type=WorkflowConnection,
