@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -46,14 +46,6 @@ EVENTS = [HistoryEvent(event_id=number) for number in (1, 2, 3)]
 
 def recorded(path: Path) -> list[HistoryEvent]:
     return list(ParseDict(orjson.loads(path.read_bytes()), History()).events)
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 async def kinds(db: Database) -> list[ChangeKind]:

@@ -1,20 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import asyncpg
 import pytest
 
 from app.store import Audit, Database
 from app.store.audit import AuditEntry
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 async def test_an_act_is_recorded(db: Database) -> None:

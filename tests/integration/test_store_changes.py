@@ -17,14 +17,6 @@ INSERT = (
 
 
 @pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
-
-
-@pytest.fixture
 def log(db: Database) -> Changes:
     return Changes(db)
 

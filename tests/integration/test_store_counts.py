@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -13,14 +12,6 @@ from app.store import Database, Executions, Filter
 from app.store.listing import Count, Counted
 from benchmarks.rows import Rows, fill
 from tests.integration.test_store_executions import closed, execution
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 async def test_kept_counts_follow_every_write(db: Database) -> None:

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import pytest
 
 from app.model import ChangeCursor, ChangeKind, Execution, ExecutionRef, WorkflowStatus
 from app.store import Changes, Database, Executions
@@ -31,19 +28,6 @@ def execution(workflow_id: str = "order-1", **fields: Any) -> Execution:
 
 def closed(row: Execution, **fields: Any) -> Execution:
     return replace(row, status=WorkflowStatus.COMPLETED, close_time=row.start_time + timedelta(seconds=90), **fields)
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
-
-
-@pytest.fixture
-def runs(db: Database) -> Executions:
-    return Executions(db)
 
 
 async def kinds(db: Database) -> list[ChangeKind]:

@@ -1,28 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-
-import pytest
 
 from app.model import Execution, ExecutionRef, WorkflowStatus
 from app.store import Database, Executions, Filter, Listing, Position
 from app.store.listing import Count
 from tests.integration.test_store_executions import NOON, closed, execution
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
-
-
-@pytest.fixture
-def runs(db: Database) -> Executions:
-    return Executions(db)
 
 
 async def ids(runs: Executions, **fields: Any) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -52,19 +52,6 @@ def sorted_by(rows: Sequence[Execution], order: Sequence[Order]) -> list[Executi
         if each.field in {CLOSE, DURATION}:
             found.sort(key=lambda row: row.close_time is None)
     return found
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
-
-
-@pytest.fixture
-def runs(db: Database) -> Executions:
-    return Executions(db)
 
 
 def rows() -> list[Execution]:

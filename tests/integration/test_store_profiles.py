@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from app.model import WorkflowStatus
 from app.profile import key_of
@@ -16,14 +14,6 @@ from tests.integration.test_store_executions import execution
 
 NOW = datetime.now(UTC)
 KEY = ("default", "acme", "production", "Order")
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 async def archived(

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from app.model import Execution, WorkflowStatus
 from app.store import Database, Executions
@@ -26,14 +23,6 @@ def run(run_id: str, workflow_id: str = "order-1", minute: int = 0, **more: obje
         environment="production",
     )
     return replace(row, **more)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 async def test_either_end_of_a_link_may_know_it(db: Database) -> None:

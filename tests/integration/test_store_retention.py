@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from app.model import ChangeKind, Execution, Projection, WorkflowStatus
 from app.store import Archive, Database, Executions, Filter
@@ -27,14 +24,6 @@ def closed(run_id: str, tenant: str, days: float) -> Execution:
         tenant=tenant,
         environment="production",
     )
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 async def test_each_tenant_keeps_its_runs_as_long_as_it_says(db: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,14 +19,6 @@ from tests.integration.test_store_executions import execution
 COMPLETED, FAILED, RUNNING = WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.RUNNING
 NOW = datetime.now(UTC)
 TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-@pytest.fixture
-async def db(database: str) -> AsyncIterator[Database]:
-    db = Database(database)
-    await db.connect()
-    yield db
-    await db.close()
 
 
 def run(days_ago: float, status: WorkflowStatus = COMPLETED, seconds: float = 60, **fields: Any) -> Execution:
