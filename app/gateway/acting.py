@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from app.access import Action, Identity, may, tenant_for
-from app.errors import BadUserInput, DatabaseUnavailable, NotFound, Refusal, TidelineError
+from app.access import Action, may, tenant_for
+from app.errors import DatabaseUnavailable, Refusal
+from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.reading import Reading
+from app.gateway.recording import Recording
 from app.gateway.starting import StartWanted, tenant_of, wrong
 from app.log import logger
 from app.model import Execution, ExecutionRef, Json
 from app.registry import Registry
-from app.store.audit import Audit, AuditEntry
 from app.store.executions import Executions
 from app.temporal import actions, reads
 from app.temporal.connection import Temporal
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who acts, for the record."""
-
-    identity: Identity
-    request_id: str
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a mutation did. Refusals say why it did nothing; then there is no execution."""
-
-    execution: Execution | None = None
-    created: bool = False
-    refusals: tuple[Refusal, ...] = ()
-
-
-class Refused(Exception):
-    """Several refusals at once."""
-
-    def __init__(self, *refusals: Refusal) -> None:
-        super().__init__("; ".join(each.message for each in refusals))
-        self.refusals = refusals
 
 
 class Acting:
@@ -55,14 +28,14 @@ class Acting:
         self,
         temporal: Temporal,
         executions: Executions,
-        audit: Audit,
+        recording: Recording,
         reading: Reading,
         registry: Registry,
         announce: Callable[[], Awaitable[object]],
     ) -> None:
         self._temporal = temporal
         self._executions = executions
-        self._audit = audit
+        self._recording = recording
         self._reading = reading
         self._registry = registry
         self._announce = announce
@@ -70,9 +43,9 @@ class Acting:
     async def start(self, caller: Caller, wanted: StartWanted) -> Outcome:
         """Start a run of a type that the registry knows, or of any other on a named task queue."""
         detail = {"workflowType": wanted.workflow_type}
-        entry = self._entry(caller, "startWorkflow", wanted.namespace, wanted.workflow_id, detail)
+        entry = self._recording.entry(caller, "startWorkflow", wanted.namespace, wanted.workflow_id, detail)
         try:
-            async with self._recorded(entry):
+            async with self._recording.recorded(entry):
                 start = await self._planned(caller, wanted)
                 started = await actions.start(self._temporal, start)
                 execution = await self._written(started.ref)
@@ -94,7 +67,7 @@ class Acting:
         async def send(ref: ExecutionRef) -> None:
             if not name:
                 raise Refusal("INVALID_INPUT", "signalName cannot be empty.", path=("signalName",))
-            await actions.signal(self._temporal, ref, name, args, identity=_identity(caller), request_id=None)
+            await actions.signal(self._temporal, ref, name, args, identity=caller.name, request_id=None)
 
         return await self._act(caller, Action.SIGNAL, namespace, workflow_id, run_id, {"signal": name}, send)
 
@@ -104,7 +77,7 @@ class Acting:
         """Ask an open run to cancel itself."""
 
         async def ask(ref: ExecutionRef) -> None:
-            await actions.cancel(self._temporal, ref, reason, identity=_identity(caller), request_id=None)
+            await actions.cancel(self._temporal, ref, reason, identity=caller.name, request_id=None)
 
         return await self._act(caller, Action.CANCEL, namespace, workflow_id, run_id, {"reason": reason}, ask)
 
@@ -118,9 +91,9 @@ class Acting:
         detail: Mapping[str, Json],
         work: Callable[[ExecutionRef], Awaitable[None]],
     ) -> Outcome:
-        entry = self._entry(caller, f"{action.lower()}Workflow", namespace, workflow_id, detail)
+        entry = self._recording.entry(caller, f"{action.lower()}Workflow", namespace, workflow_id, detail)
         try:
-            async with self._recorded(entry):
+            async with self._recording.recorded(entry):
                 _require(caller, action)
                 execution = await self._visible(caller, namespace, workflow_id, run_id)
                 if execution.status.is_closed:
@@ -172,7 +145,7 @@ class Acting:
             run_timeout=wanted.run_timeout or (definition.run_timeout if definition else None),
             task_timeout=wanted.task_timeout or (definition.task_timeout if definition else None),
             start_delay=wanted.start_delay,
-            identity=_identity(caller),
+            identity=caller.name,
         )
 
     async def _tenant_attributes(self, tenant: str, environment: str) -> dict[str, Json]:
@@ -190,66 +163,6 @@ class Acting:
             # It has happened; the indexer will find it.
             log.warning("a change is not indexed yet", workflow_id=ref.workflow_id, reason=error.message)
         return execution
-
-    @asynccontextmanager
-    async def _recorded(self, entry: AuditEntry) -> AsyncIterator[None]:
-        """Write down what is about to happen, then how it went. Without the first, it does not happen."""
-        await self._audit.record(replace(entry, outcome="REQUESTED"))
-        outcome = "OK"
-        try:
-            yield
-        except Refused as refused:
-            outcome = refused.refusals[0].reason
-            raise
-        except Refusal as refusal:
-            outcome = refusal.reason
-            raise Refused(refusal) from refusal
-        except BadUserInput as error:
-            outcome = "INVALID_INPUT"
-            raise Refused(Refusal(outcome, error.message, path=error.path)) from error
-        except NotFound as error:
-            outcome = "NOT_FOUND"
-            raise Refused(Refusal(outcome, error.message, path=error.path)) from error
-        except TidelineError as error:
-            outcome = error.code
-            raise
-        except BaseException:
-            outcome = "UNKNOWN"
-            raise
-        finally:
-            await self._conclude(replace(entry, outcome=outcome))
-
-    async def _conclude(self, entry: AuditEntry) -> None:
-        try:
-            await self._audit.record(entry)
-        except TidelineError as error:
-            log.error("the outcome of an action is not in the audit", action=entry.action, reason=error.message)
-
-    def _entry(
-        self,
-        caller: Caller,
-        action: str,
-        namespace: str | None,
-        workflow_id: str | None,
-        detail: Mapping[str, Json],
-    ) -> AuditEntry:
-        identity = caller.identity
-        return AuditEntry(
-            identity=identity.subject,
-            action=action,
-            outcome="REQUESTED",
-            namespace=namespace or self._temporal.default_namespace,
-            workflow_id=workflow_id,
-            tenant=identity.tenant,
-            environment=identity.environment,
-            request_id=caller.request_id,
-            detail={**detail, "address": caller.address},
-        )
-
-
-def _identity(caller: Caller) -> str:
-    """How Temporal's history names the caller."""
-    return f"tideline:{caller.identity.subject}"
 
 
 def _require(caller: Caller, action: Action) -> None:

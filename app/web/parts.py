@@ -10,34 +10,16 @@ from app.access import Gatekeeper
 from app.api.engine import Engine
 from app.bus import Bus
 from app.errors import ConfigurationError, DatabaseUnavailable
-from app.gateway import Acting, Gateway, Reading, Watching
-from app.gateway.alerts import AlertReading
-from app.gateway.asking import Asking
 from app.gateway.health import Health
-from app.gateway.histories import Histories
-from app.gateway.insights import Insights
-from app.gateway.operating import Operating
-from app.gateway.relations import Relations
-from app.gateway.stats import StatsReading
-from app.hub import Hub
-from app.indexer.hints import RUNS, hint_of
+from app.indexer.hints import RUNS
 from app.indexer.writer import CHANGES
 from app.log import logger
-from app.model import ExecutionRef
-from app.registry import Registry
 from app.settings import Settings, temporal_connection
-from app.store.alerts import Alerts
-from app.store.archive import Archive
-from app.store.audit import Audit
-from app.store.bottlenecks import Bottlenecks
 from app.store.database import Database
-from app.store.executions import Executions
 from app.store.migrations import SchemaState, current
-from app.store.profiles import Profiles
-from app.store.relations import Relations as StoredRelations
-from app.store.stats import Statistics
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import configured
+from app.web.assembly import assemble
 from app.web.checks import checks
 
 log = logger(__name__)
@@ -82,7 +64,7 @@ async def join(settings: Settings) -> Parts:
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
         health = Health(checks(database, temporal, bus))
-        gateway = await _gateway(stack, temporal, database, bus, health)
+        gateway = await assemble(stack, temporal, database, bus, health)
         engine = Engine(gateway, timeout=settings.request_timeout)
         gatekeeper = Gatekeeper(
             default_tenant=settings.default_tenant, default_environment=settings.default_environment
@@ -102,33 +84,3 @@ async def _verify(url: str) -> None:
         )
     if state is SchemaState.BEHIND:
         log.warning("the database is behind this version: run `tideline migrate`")
-
-
-async def _gateway(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus, health: Health) -> Gateway:
-    executions, archive = Executions(database), Archive(database)
-
-    async def closed(ref: ExecutionRef) -> None:
-        await bus.publish(RUNS, hint_of(ref))
-
-    async def changed() -> None:
-        await bus.publish(CHANGES, "")
-
-    hub = Hub(temporal, archive.pages, on_closed=closed)
-    stack.push_async_callback(hub.close)
-    insights = Insights(temporal, Profiles(database))
-    reading = Reading(temporal, executions, archive, hub, insights)
-    registry = Registry()
-    return Gateway(
-        reading=reading,
-        acting=Acting(temporal, executions, Audit(database), reading, registry, changed),
-        watching=Watching(reading, hub, insights),
-        registry=registry,
-        health=health,
-        relations=Relations(StoredRelations(database), reading),
-        histories=Histories(temporal, archive),
-        asking=Asking(temporal),
-        payloads=temporal.payloads,
-        operating=Operating(temporal),
-        stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
-        alerts=AlertReading(Alerts(database)),
-    )

@@ -17,7 +17,7 @@ from app.gateway.health import Health
 from app.store.database import Database
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import Payloads
-from app.web.parts import _gateway
+from app.web.assembly import assemble
 
 ANYBODY = Identity("anybody", "default", "default", frozenset({Role.PLATFORM}), Scope())
 
@@ -58,5 +58,5 @@ async def hosted(
         await database.connect()
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus("memory://"))
-        gateway = await _gateway(stack, temporal, database, bus, Health({}))
+        gateway = await assemble(stack, temporal, database, bus, Health({}))
         yield Host(gateway, Engine(gateway), database, temporal)

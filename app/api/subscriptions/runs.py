@@ -1,24 +1,23 @@
-"""The roots of watching. Every update carries a cursor; passing it as `after` goes on exactly behind it."""
+"""Following one run: its progress, its events, its state."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 
 import strawberry
 
-from app import metrics
 from app.api.context import Info
 from app.api.scalars import Cursor
 from app.api.sharing import Update
+from app.api.subscriptions.delivery import followed
 from app.api.types.execution import WorkflowExecution
 from app.api.types.update import EventUpdate, ProgressUpdate, event_update, opened, progress_update, state
 
 
 @strawberry.type
-class Subscription:
+class RunSubscription:
     @strawberry.subscription(
         graphql_type=AsyncGenerator[ProgressUpdate, None],
         description=(
@@ -86,23 +85,3 @@ class Subscription:
             async for step in steps:
                 delivered(step.view.projection.last_event_time)
                 yield Update(step.place, partial(state, step, context), is_state=True)
-
-
-class Delivered:
-    """Measures the lag of what happened after the subscription began; what is replayed is late on purpose."""
-
-    def __init__(self, field: str) -> None:
-        self._lag = metrics.DELIVERY_LAG.labels(field)
-        self._newest = datetime.now(UTC)
-
-    def __call__(self, happened: datetime | None) -> None:
-        if happened is not None and happened > self._newest:
-            self._newest = happened
-            self._lag.observe(max(0.0, (datetime.now(UTC) - happened).total_seconds()))
-
-
-@asynccontextmanager
-async def followed(field: str) -> AsyncIterator[Delivered]:
-    """Count a subscription while it lasts."""
-    with metrics.SUBSCRIPTIONS.labels(field).track_inprogress():
-        yield Delivered(field)

@@ -1,45 +1,17 @@
-"""The roots of acting. Every mutation takes one input and answers with what changed and what it refuses."""
+"""Starting, signalling and cancelling runs."""
 
 from __future__ import annotations
 
 import strawberry
 
-from app import model
 from app.api.context import Info
 from app.api.inputs import CancelWorkflowInput, SignalWorkflowInput, StartWorkflowInput
-from app.api.types.execution import WorkflowExecution
+from app.api.mutations.payloads import StartWorkflowPayload, UserError, WorkflowPayload, errors, shown
 from app.errors import BadUserInput, Refusal
-from app.gateway.acting import Outcome
-
-
-@strawberry.type(description="A refusal that the caller can mend.")
-class UserError:
-    code: str = strawberry.field(
-        description="Stable: NOT_FOUND, ALREADY_CLOSED, ALREADY_STARTED, INVALID_INPUT, NOT_ALLOWED, NOT_SUPPORTED."
-    )
-    message: str = strawberry.field(description="A sentence for a person.")
-    path: list[str] = strawberry.field(description="The path of the input field that it speaks of; empty for none.")
-
-    @classmethod
-    def of(cls, refusal: Refusal) -> UserError:
-        return cls(code=refusal.reason, message=refusal.message, path=[str(part) for part in refusal.path])
 
 
 @strawberry.type
-class StartWorkflowPayload:
-    execution: WorkflowExecution | None
-    created: bool = strawberry.field(description="False where it had been started before.")
-    user_errors: list[UserError]
-
-
-@strawberry.type
-class WorkflowPayload:
-    execution: WorkflowExecution | None
-    user_errors: list[UserError]
-
-
-@strawberry.type
-class Mutation:
+class WorkflowMutation:
     @strawberry.mutation(description="Start a run of a registered type, or of any type on a named task queue.")
     @staticmethod
     async def start_workflow(info: Info, input: StartWorkflowInput) -> StartWorkflowPayload:
@@ -73,12 +45,3 @@ class Mutation:
             info.context.caller, input.namespace, input.workflow_id, input.run_id, input.reason
         )
         return WorkflowPayload(execution=shown(outcome.execution), user_errors=errors(outcome))
-
-
-def shown(execution: model.Execution | None) -> WorkflowExecution | None:
-    """The type's fields are attributes of the row, so the row stands for it."""
-    return execution  # type: ignore[return-value]
-
-
-def errors(outcome: Outcome) -> list[UserError]:
-    return [UserError.of(each) for each in outcome.refusals]

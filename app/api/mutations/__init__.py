@@ -1,0 +1,15 @@
+"""The roots of acting, one noun a file. Every mutation takes one input and answers with what changed and what it
+refuses."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app.api.mutations.workflows import WorkflowMutation
+
+
+@strawberry.type
+class Mutation(
+    WorkflowMutation,
+):
+    """Every root field of acting."""
