@@ -93,6 +93,7 @@ PRUNED = _counter("indexer_pruned", "Closed runs forgotten after their retention
 # The hub.
 WATCHES = _gauge("hub_watches", "Runs that this process follows")
 SUBSCRIBERS = _gauge("hub_subscribers", "Cursors over those runs")
+HISTORY_HOLES = _counter("history_holes", "Pages of histories in which Temporal left out events, and which were filled")
 HISTORY_POLLS = _counter("hub_polls", "Long polls of histories", "outcome")
 
 # Temporal.

@@ -22,12 +22,19 @@ UNEXPECTED = "Something went wrong inside Tideline. The log has more under this 
 class Answer:
     """`body` is the response object as JSON on one line. `errors` is the JSON list of its errors where the request
     was refused before anything was executed. `kind` is query, mutation, subscription, or empty where unknown.
-    `cursor` is the place of an update in its stream, behind which a client can go on."""
+    `cursor` is the place of an update in its stream, behind which a client can go on; `stream` is the root field that
+    it is of, and `happened` when what it tells of happened, in seconds since 1970. A state is not sent twice."""
 
     body: bytes
     errors: bytes | None = None
     kind: str = ""
     cursor: str | None = None
+    stream: str = ""
+    happened: float | None = None
+    is_state: bool = False
+
+    def repeats(self, before: Answer) -> bool:
+        return self.is_state and self.body == before.body
 
 
 def refusal(errors: Sequence[GraphQLError], caller: Caller, kind: str) -> Answer:

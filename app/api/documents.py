@@ -47,11 +47,11 @@ class Document:
         return found
 
 
-_PLACING = {"after", "maxRate"}
+_PLACING = {"after"}
 
 
 def placing_variables(document: DocumentNode, operation: OperationDefinitionNode) -> frozenset[str]:
-    """The variables that only say where a subscription begins and how fast it goes, not what its updates are."""
+    """The variables that only say where a subscription begins, not what its updates are."""
     used = Counter(_variables(document))
     declared = len(operation.variable_definitions or ())
     placing = {

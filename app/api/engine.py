@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Awaitable, Hashable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
 from graphql import (
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     OperationDefinitionNode,
     OperationType,
-    create_source_event_stream,
-    execute_subscription_event,
 )
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -27,7 +25,8 @@ from app.api.answers import Answer, as_graphql, encode, refusal
 from app.api.context import Context
 from app.api.documents import Document, Documents, placing_variables
 from app.api.schema import schema
-from app.api.sharing import Shared, Sharing, Update
+from app.api.sharing import Sharing
+from app.api.subscribing import Subscription
 from app.errors import DeadlineExceeded
 from app.gateway import Caller, Gateway
 
@@ -57,6 +56,12 @@ class _Prepared:
     def kind(self) -> str:
         return self.node.operation.value if self.node else ""
 
+    @property
+    def field(self) -> str:
+        """The name of the first root field; a subscription has but one."""
+        selections = self.node.selection_set.selections if self.node else ()
+        return next((each.name.value for each in selections if isinstance(each, FieldNode)), "")
+
 
 class Engine:
     def __init__(self, gateway: Gateway, *, timeout: float = 30.0) -> None:
@@ -76,18 +81,24 @@ class Engine:
             return self._refused(prepared, [GraphQLError(needed)], caller, started)
         return await self._executed(prepared, operation, caller, started)
 
-    async def stream(
-        self, operation: Operation, caller: Caller, *, read_only: bool = False
-    ) -> AsyncGenerator[Answer, None]:
+    def stream(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> AsyncGenerator[Answer, None]:
         """Answer any operation; a subscription with one answer for each update, until it ends."""
         started = time.perf_counter()
         prepared = self._prepared(operation, read_only=read_only)
         if prepared.errors or prepared.kind != "subscription":
-            yield await self._executed(prepared, operation, caller, started)
-            return
-        async with aclosing(self._subscribed(prepared, operation, caller, started)) as answers:
-            async for answer in answers:
-                yield answer
+            return self._once(prepared, operation, caller, started)
+        subscription = Subscription(
+            begin=lambda resume: self._executor(prepared, operation, caller, resume),
+            field=prepared.field,
+            key=_distinct(prepared, operation, caller),
+            caller=caller,
+        )
+        return subscription.answers(self._sharing)
+
+    async def _once(
+        self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
+    ) -> AsyncGenerator[Answer, None]:
+        yield await self._executed(prepared, operation, caller, started)
 
     def _prepared(self, operation: Operation, *, read_only: bool) -> _Prepared:
         if not operation.query:
@@ -104,14 +115,14 @@ class Engine:
         return _Prepared(document, node)
 
     def _executor(
-        self, prepared: _Prepared, operation: Operation, caller: Caller
+        self, prepared: _Prepared, operation: Operation, caller: Caller, resume: str | None = None
     ) -> Executor[Any] | list[GraphQLError]:
         if prepared.errors or prepared.document.node is None:
             return list(prepared.errors)
         return StrawberryGraphQLCoreExecutionContext.build(
             self._schema,
             prepared.document.node,
-            context_value=Context(self._gateway, caller, operation.resume),
+            context_value=Context(self._gateway, caller, resume or operation.resume),
             raw_variable_values=operation.variables,
             operation_name=operation.operation_name,
         )
@@ -131,32 +142,6 @@ class Engine:
         _count(prepared.kind, "error" if result.errors else "ok", started)
         return Answer(encode(result, caller), kind=prepared.kind)
 
-    async def _subscribed(
-        self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
-    ) -> AsyncGenerator[Answer, None]:
-        executor = self._executor(prepared, operation, caller)
-        if isinstance(executor, list):
-            yield self._refused(prepared, executor, caller, started)
-            return
-        source: Any = create_source_event_stream(executor)
-        source = await source if isawaitable(source) else source
-        if isinstance(source, ExecutionResult):
-            yield self._refused(prepared, source.errors or [], caller, started)
-            return
-        _count("subscription", "ok", started)
-        with self._sharing.joined(_distinct(prepared, operation, caller)) as shared:
-            async with aclosing(source) as updates:
-                last: Answer | None = None
-                try:
-                    async for update in updates:
-                        answer = await _answer(executor, shared, update, caller)
-                        if not (update.is_state and last is not None and answer.body == last.body):
-                            yield answer
-                        last = answer
-                except Exception as error:  # noqa: BLE001 - told to the client, and logged where it was not foreseen
-                    result = ExecutionResult(None, [as_graphql(error)])
-                    yield Answer(encode(result, caller), kind="subscription")
-
     def _refused(self, prepared: _Prepared, errors: Sequence[GraphQLError], caller: Caller, started: float) -> Answer:
         _count(prepared.kind or "unknown", "refused", started)
         return refusal(errors, caller, prepared.kind)
@@ -165,34 +150,6 @@ class Engine:
 async def _result(outcome: Any) -> ExecutionResult:
     result: ExecutionResult = await outcome if isawaitable(outcome) else outcome
     return result
-
-
-async def _answer(executor: Executor[Any], shared: Shared, update: Update, caller: Caller) -> Answer:
-    """The answer to one update, from those who came to the same place before where there are any."""
-
-    def shareable() -> Answer | Awaitable[Answer | None] | None:
-        value, cursor = update.make()
-        outcome = execute_subscription_event(executor.build_per_event_executor(value))
-        if isawaitable(outcome):
-            return _without_errors(outcome, cursor, caller)
-        return None if outcome.errors else _encoded(outcome, cursor, caller)
-
-    answer = await shared.answer(update.place, shareable)
-    if answer is not None:
-        return answer
-    value, cursor = update.make()
-    result = await _result(execute_subscription_event(executor.build_per_event_executor(value)))
-    return _encoded(result, cursor, caller)
-
-
-async def _without_errors(outcome: Awaitable[ExecutionResult], cursor: str | None, caller: Caller) -> Answer | None:
-    """None for an answer with errors, since they carry the id of one request."""
-    result = await outcome
-    return None if result.errors else _encoded(result, cursor, caller)
-
-
-def _encoded(result: ExecutionResult, cursor: str | None, caller: Caller) -> Answer:
-    return Answer(encode(result, caller), kind="subscription", cursor=cursor)
 
 
 def _distinct(prepared: _Prepared, operation: Operation, caller: Caller) -> Hashable:

@@ -63,21 +63,25 @@ class EventStep:
 
 @dataclass(frozen=True, slots=True)
 class ProgressStep:
-    """What progress was at one place of the log. `view` is the run as it is now."""
+    """What progress was at one place of the log. `view` is the run as it is now; of each watch, named by its number,
+    `version` tells which state that is."""
 
     cursor: Cursor
     view: RunView
     progress: Progress
     status: WorkflowStatus
+    watch: int
+    version: int
     gap: Gap | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StateStep:
-    """A run as it is now. `place` is the same for everybody who sees the same state in this process."""
+    """A run as it is now. Of each watch, named by its number, `version` tells which state that is."""
 
-    place: str
     view: RunView
+    watch: int
+    version: int
 
 
 async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | None) -> AsyncGenerator[EventStep, None]:
@@ -156,11 +160,11 @@ async def _progresses(
         sent_at = clock()
         if position is not None and not pace:
             for point in _earlier(view.projection.points, position):
-                step = _replayed(watch.ref, view, point, profile, last)
+                step = _replayed(watch, version, view, point, profile, last)
                 if step.cursor.digest != digest:
                     yield step
                     digest, last = step.cursor.digest, step.progress
-        step = _now(watch.ref, view, profile, last)
+        step = _now(watch, version, view, profile, last)
         if step.cursor.digest != digest or position is None or _has_moved(view, position):
             yield step
         position, digest, last = step.cursor.event_id, step.cursor.digest, step.progress
@@ -194,7 +198,7 @@ async def states(
             ended = False
             while not ended:
                 version, ended, sent_at = watch.version, watch.ended, clock()
-                yield StateStep(f"{run.run_id} {version}", watch.run.view())
+                yield StateStep(watch.run.view(), watch.serial, version)
                 if not ended:
                     if (rest := pace - (clock() - sent_at)) > 0:
                         await asyncio.sleep(rest)
@@ -219,20 +223,22 @@ def _has_moved(view: RunView, position: int) -> bool:
 
 
 def _replayed(
-    ref: ExecutionRef, view: RunView, point: ProgressPoint, profile: Profile | None, last: Progress | None
+    watch: Watch, version: int, view: RunView, point: ProgressPoint, profile: Profile | None, last: Progress | None
 ) -> ProgressStep:
     said = not_below(progress_at(point, view.projection, profile), last)
-    return _step(ref, view, point.event_id, said, point.status)
+    return _step(watch, version, view, point.event_id, said, point.status)
 
 
-def _now(ref: ExecutionRef, view: RunView, profile: Profile | None, last: Progress | None) -> ProgressStep:
+def _now(watch: Watch, version: int, view: RunView, profile: Profile | None, last: Progress | None) -> ProgressStep:
     said = not_below(progress(view.projection, view.pending_activities, datetime.now(UTC), profile), last)
-    return _step(ref, view, view.projection.last_event_id, said, view.projection.status)
+    return _step(watch, version, view, view.projection.last_event_id, said, view.projection.status)
 
 
-def _step(ref: ExecutionRef, view: RunView, event_id: int, said: Progress, status: WorkflowStatus) -> ProgressStep:
-    cursor = replace(cursor_at(ref, event_id), digest=digest_of(said, status))
-    return ProgressStep(cursor, view, said, status)
+def _step(
+    watch: Watch, version: int, view: RunView, event_id: int, said: Progress, status: WorkflowStatus
+) -> ProgressStep:
+    cursor = replace(cursor_at(watch.ref, event_id), digest=digest_of(said, status))
+    return ProgressStep(cursor, view, said, status, watch.serial, version)
 
 
 def digest_of(said: Progress, status: WorkflowStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 from app import metrics
@@ -18,6 +19,7 @@ log = logger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _FIRST_PACE, _SLOWEST_PACE = 0.25, 2.0
+_SERIALS = itertools.count()
 _DESCRIBES_PER_SECOND = 100
 """What all watches of a process may ask together, so that many watches ask more slowly, not more."""
 
@@ -26,7 +28,8 @@ class Watch:
     """One long poll of a run's history, and describe at an adaptive pace while something is pending.
 
     `version` grows with everything that subscribers could want to see; `changed` waits for that. `ended` is set
-    once the run has closed and its last event is folded; `error` says why a watch cannot go on.
+    once the run has closed and its last event is folded; `error` says why a watch cannot go on. `serial` tells one
+    watch from any other of this process.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Watch:
         on_closed: Callable[[ExecutionRef], Awaitable[None]],
     ) -> None:
         self.run = Run(ref)
+        self.serial = next(_SERIALS)
         self._row = row
         self.version = 0
         self.ended = False
@@ -124,7 +128,7 @@ class Watch:
             try:
                 if self.run.description is None:
                     await self._describe()
-                page = await reads.history_page(self._temporal, self.ref, token, wait=True)
+                page = await reads.history_page(self._temporal, self.ref, token, last=self.run.last_event_id, wait=True)
                 metrics.HISTORY_POLLS.labels("ok").inc()
             except NotFound:
                 await self._read_archive()

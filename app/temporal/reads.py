@@ -21,6 +21,8 @@ from temporalio.api.workflowservice.v1 import (
     ListWorkflowExecutionsResponse,
 )
 
+from app import metrics
+from app.log import logger
 from app.model import (
     Description,
     Execution,
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload as PayloadProto
     from temporalio.api.history.v1 import HistoryEvent
     from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
+
+log = logger(__name__)
 
 LONG_POLL_SECONDS = 30.0
 """The server answers an idle history poll with an empty page after about 20 s."""
@@ -147,11 +151,20 @@ class HistoryPage:
 
 
 async def history_page(
-    temporal: Temporal, ref: ExecutionRef, token: bytes = b"", *, wait: bool = False, raw: bool = False
+    temporal: Temporal,
+    ref: ExecutionRef,
+    token: bytes = b"",
+    *,
+    last: int = 0,
+    wait: bool = False,
+    raw: bool = False,
 ) -> HistoryPage:
-    """The next events of a run. With `wait`, a request at the end of an open run lasts until something happens
-    or about 20 s have passed; the token of an open run then never ends. What a codec hides of what folding reads
-    is decoded, unless `raw` asks for the events as Temporal has them."""
+    """The next events of a run, none left out behind the event `last`, where the page before ended.
+
+    With `wait`, a request at the end of an open run lasts until something happens or about 20 s have passed; the token
+    of an open run then never ends. What a codec hides of what folding reads is decoded, unless `raw` asks for the
+    events as Temporal has them.
+    """
     response: GetWorkflowExecutionHistoryResponse = await temporal.call(
         "get_workflow_execution_history",
         GetWorkflowExecutionHistoryRequest(
@@ -166,19 +179,40 @@ async def history_page(
         retry=not wait,
     )
     events: Sequence[HistoryEvent] = response.history.events
+    if _has_hole(events, last):
+        log.warning("Temporal left out events", workflow_id=ref.workflow_id, run_id=ref.run_id, behind=last)
+        metrics.HISTORY_HOLES.inc()
+        return HistoryPage(await history_behind(temporal, ref, last, raw=raw), response.next_page_token)
     if not raw:
         events, _ = await temporal.payloads.readable(ref.namespace, events)
+    if len(events) > HISTORY_PAGE:
+        missed = await history_behind(temporal, ref, events[-1].event_id, raw=raw)
+        return HistoryPage([*events, *missed], response.next_page_token)
     return HistoryPage(tuple(events), response.next_page_token)
+
+
+def _has_hole(events: Sequence[HistoryEvent], last: int) -> bool:
+    """Whether events are missing behind `last`: a run numbers them one by one.
+
+    Where a page of Temporal 1.32 would hold more events than were asked for, it gives some more and forgets the others:
+    the token behind it passes over them. So what is behind such a page is read backwards at once.
+    """
+    if not events:
+        return False
+    return events[0].event_id > last + 1 or events[-1].event_id - events[0].event_id != len(events) - 1
 
 
 async def history_pages(
     temporal: Temporal, ref: ExecutionRef, *, raw: bool = False
 ) -> AsyncGenerator[Sequence[HistoryEvent], None]:
     """Every event that the run has now, oldest first, some at a time."""
-    token = b""
+    token, last = b"", 0
     while True:
-        page = await history_page(temporal, ref, token, raw=raw)
-        yield page.events
+        page = await history_page(temporal, ref, token, last=last, raw=raw)
+        # After a hole was filled, the page behind it gives some again.
+        if events := [event for event in page.events if event.event_id > last]:
+            yield events
+            last = events[-1].event_id
         if not (token := page.token):
             return
 
@@ -191,8 +225,10 @@ async def history(temporal: Temporal, ref: ExecutionRef) -> AsyncGenerator[Histo
                 yield event
 
 
-async def history_backwards(temporal: Temporal, ref: ExecutionRef) -> AsyncGenerator[HistoryEvent, None]:
-    """Every event that the run has now, newest first."""
+async def history_backwards(
+    temporal: Temporal, ref: ExecutionRef, *, raw: bool = False
+) -> AsyncGenerator[HistoryEvent, None]:
+    """Every event that the run has now, newest first. `raw` as for `history_page`."""
     token, size = b"", 64
     while True:
         response: GetWorkflowExecutionHistoryReverseResponse = await temporal.call(
@@ -204,7 +240,9 @@ async def history_backwards(temporal: Temporal, ref: ExecutionRef) -> AsyncGener
                 next_page_token=token,
             ),
         )
-        events, _ = await temporal.payloads.readable(ref.namespace, response.history.events)
+        events: Sequence[HistoryEvent] = response.history.events
+        if not raw:
+            events, _ = await temporal.payloads.readable(ref.namespace, events)
         for event in events:
             yield event
         token, size = response.next_page_token, HISTORY_PAGE
@@ -212,10 +250,12 @@ async def history_backwards(temporal: Temporal, ref: ExecutionRef) -> AsyncGener
             return
 
 
-async def history_behind(temporal: Temporal, ref: ExecutionRef, event_id: int) -> list[HistoryEvent]:
+async def history_behind(
+    temporal: Temporal, ref: ExecutionRef, event_id: int, *, raw: bool = False
+) -> list[HistoryEvent]:
     """The events behind `event_id`, oldest first, read from the end: its cost is that of what was missed."""
     newest_first: list[HistoryEvent] = []
-    async with aclosing(history_backwards(temporal, ref)) as events:
+    async with aclosing(history_backwards(temporal, ref, raw=raw)) as events:
         async for event in events:
             if event.event_id <= event_id:
                 break

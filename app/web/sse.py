@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from app import log, metrics
 from app.api.engine import Answer
 from app.web import failure
+from app.web.delivery import Deliveries
 from app.web.sending import ClientGoneError
 
 END = "tideline.end"
@@ -32,6 +33,7 @@ _HEADERS = [
 ]
 _NEXT = b"event: next\ndata: "
 _COMPLETE = b"event: complete\ndata:\n\n"
+_MESSAGES = metrics.MESSAGES.labels("sse")
 _HEARTBEAT = b": ping\n\n"
 
 _logger = log.logger(__name__)
@@ -63,11 +65,13 @@ class EventStream:
     async def _converse(self, receive: Receive, send: Send, end: Callable[[], None]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         watcher = asyncio.create_task(self._watch(receive, send, end))
+        delivered = Deliveries()
         try:
             async with aclosing(self._answers) as answers:
                 async for answer in answers:
                     await _write(send, _next(answer))
-                    metrics.MESSAGES.labels("sse").inc()
+                    delivered(answer)
+                    _MESSAGES.inc()
             await _write(send, _COMPLETE)
         except ClientGoneError:
             self._gone = True

@@ -25,12 +25,14 @@ from app.api.engine import Operation
 from app.errors import Forbidden, TidelineError, Unauthenticated
 from app.gateway import Caller
 from app.web import failure, messages
+from app.web.delivery import Deliveries
 from app.web.messages import Close, ClosedError, Complete, Init, Ping, Subscribe, Writer
 from app.web.origin import may_connect
 from app.web.parts import Parts
 from app.web.sending import ClientGoneError
 
 _NAMED_CODES = frozenset(range(1000, 1016)).union(Close)
+_MESSAGES = metrics.MESSAGES.labels("websocket")
 _logger = log.logger(__name__)
 
 
@@ -206,6 +208,7 @@ class _Connection:
         log.request_id.set(caller.request_id)
         writer = Writer.of(id_)
         last = writer.complete
+        delivered = Deliveries()
         try:
             async with aclosing(self._parts.engine.stream(operation, caller)) as answers:
                 async for answer in answers:
@@ -213,7 +216,8 @@ class _Connection:
                         last = writer.error(answer.errors)
                         break
                     await self._text(writer.next(answer.body))
-                    metrics.MESSAGES.labels("websocket").inc()
+                    delivered(answer)
+                    _MESSAGES.inc()
         except ClientGoneError:
             raise
         except Exception:

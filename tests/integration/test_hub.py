@@ -109,6 +109,20 @@ async def test_every_cursor_resumes_exactly_behind_it(hub: Hub, temporal: Tempor
         assert [step.event.event_id for step in await everything(events(hub, ref, place, None))] == whole[place:]
 
 
+async def test_nothing_of_a_burst_is_left_out(hub: Hub, temporal: TemporalServer) -> None:
+    """Of a burst that is longer than a page of history the server forgets some, most of the times."""
+    handle = await temporal.client.start_workflow("Nothing", id=f"hub-{uuid.uuid4().hex[:10]}", task_queue="nobody")
+    ref = ExecutionRef("default", handle.id, handle.first_execution_run_id or "")
+    seen = 0
+    async with aclosing(events(hub, ref, 0, None)) as steps:
+        for total in (2, 602, 1202, 1802):
+            if seen:
+                await asyncio.gather(*(handle.signal("news") for _ in range(600)))
+            ids = [step.event.event_id for step in await take(steps, total - seen)]
+            assert ids == list(range(seen + 1, total + 1))
+            seen = total
+
+
 async def test_subscribers_share_one_watch_that_goes_with_the_last(
     hub: Hub, temporal: TemporalServer, worker: str
 ) -> None:

@@ -10,8 +10,7 @@ import strawberry
 
 from app.api.context import Info
 from app.api.scalars import Cursor
-from app.api.sharing import Update
-from app.api.subscriptions.delivery import followed
+from app.api.sharing import Mark, Update
 from app.api.types.execution import WorkflowExecution
 from app.api.types.update import EventUpdate, ProgressUpdate, event_update, opened, progress_update, state
 
@@ -37,10 +36,14 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.progress(context.identity, namespace, workflow_id, run_id, place, max_rate)
-        async with aclosing(steps), followed("workflowProgress") as delivered:
+        async with aclosing(steps):
             async for step in steps:
-                delivered(step.view.projection.last_event_time)
-                yield Update(step.cursor, partial(progress_update, step, context))
+                yield Update(
+                    step.cursor,
+                    partial(progress_update, step, context),
+                    mark=Mark(step.watch, step.version),
+                    happened=step.view.projection.last_event_time,
+                )
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[EventUpdate, None],
@@ -59,10 +62,10 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, place)
-        async with aclosing(steps), followed("workflowEvents") as delivered:
+        async with aclosing(steps):
             async for step in steps:
-                delivered(step.time)
-                yield Update(step.cursor, partial(event_update, step))
+                mark = Mark(step.ref, step.cursor.event_id)
+                yield Update(step.cursor, partial(event_update, step), mark=mark, happened=step.time)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[WorkflowExecution, None],
@@ -81,7 +84,8 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context = info.context
         steps = context.gateway.watching.states(context.identity, namespace, workflow_id, run_id, max_rate)
-        async with aclosing(steps), followed("workflow") as delivered:
+        async with aclosing(steps):
             async for step in steps:
-                delivered(step.view.projection.last_event_time)
-                yield Update(step.place, partial(state, step, context), is_state=True)
+                mark = Mark(step.watch, step.version)
+                happened = step.view.projection.last_event_time
+                yield Update(mark, partial(state, step, context), is_state=True, mark=mark, happened=happened)

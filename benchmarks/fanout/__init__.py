@@ -1,0 +1,1 @@
+"""One gateway and thousands of sockets: `python -m benchmarks.fanout` rewrites the table in README.md."""
