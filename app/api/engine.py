@@ -28,7 +28,7 @@ from app.api.context import Context
 from app.api.documents import Document, Documents, placing_variables
 from app.api.schema import schema
 from app.api.sharing import Shared, Sharing, Update
-from app.errors import DeadlineExceeded
+from app.errors import DeadlineExceeded, RateLimited
 from app.gateway import Caller, Gateway
 
 __all__ = ["Answer", "Caller", "Engine", "Operation"]
@@ -66,13 +66,17 @@ class Engine:
         self._schema = schema._schema
         self._documents = Documents(self._schema)
         self._sharing = Sharing()
+        metrics.SHARED.set_function(lambda: self._sharing.distinct)
 
     async def execute(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> Answer:
         """Answer a query or a mutation within the deadline. With `read_only` mutations are refused."""
         started = time.perf_counter()
         prepared = self._prepared(operation, read_only=read_only)
         if not prepared.errors and prepared.kind == "subscription":
-            needed = "A subscription needs a WebSocket (graphql-transport-ws) or Accept: text/event-stream."
+            needed = (
+                "A subscription needs a WebSocket (graphql-transport-ws), Accept: text/event-stream, or"
+                " Accept: multipart/mixed;subscriptionSpec=1.0."
+            )
             return self._refused(prepared, [GraphQLError(needed)], caller, started)
         return await self._executed(prepared, operation, caller, started)
 
@@ -85,9 +89,16 @@ class Engine:
         if prepared.errors or prepared.kind != "subscription":
             yield await self._executed(prepared, operation, caller, started)
             return
-        async with aclosing(self._subscribed(prepared, operation, caller, started)) as answers:
-            async for answer in answers:
-                yield answer
+        subject = caller.identity.named
+        try:
+            self._gateway.subscriptions.check(subject)
+        except RateLimited as error:
+            yield self._refused(prepared, [as_graphql(error)], caller, started)
+            return
+        with self._gateway.subscriptions.counted(subject):
+            async with aclosing(self._subscribed(prepared, operation, caller, started)) as answers:
+                async for answer in answers:
+                    yield answer
 
     def _prepared(self, operation: Operation, *, read_only: bool) -> _Prepared:
         if not operation.query:

@@ -87,7 +87,7 @@ async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | No
         async with hub.watch(run, row=row) as watch, aclosing(_events(hub, watch, position)) as found:
             async for event in found:
                 yield EventStep(cursor_at(run, event.event_id), run, event, watch.run.projection)
-            run = await _next(hub, watch)
+            run = await next_run(hub, watch)
         position, row = 0, None
 
 
@@ -139,7 +139,7 @@ async def progresses(
             async with aclosing(_progresses(watch, after, max_rate, profile)) as steps:
                 async for step in steps:
                     yield step
-            run = await _next(hub, watch)
+            run = await next_run(hub, watch)
         after, row = None, None
 
 
@@ -199,7 +199,7 @@ async def states(
                     if (rest := pace - (clock() - sent_at)) > 0:
                         await asyncio.sleep(rest)
                     await watch.changed(version)
-            run = await _next(hub, watch)
+            run = await next_run(hub, watch)
         row = None
 
 
@@ -245,7 +245,7 @@ def cursor_at(ref: ExecutionRef, event_id: int) -> Cursor:
     return Cursor(ref.namespace, ref.workflow_id, ref.run_id, event_id)
 
 
-async def _next(hub: Hub, watch: Watch) -> ExecutionRef | None:
+async def next_run(hub: Hub, watch: Watch) -> ExecutionRef | None:
     """The run that continues a closed one. A reset leaves its mark only in describe."""
     projection = watch.run.projection
     if projection.next_run_id is not None:

@@ -37,9 +37,9 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.progress(context.identity, namespace, workflow_id, run_id, place, max_rate)
-        async with aclosing(steps), followed("workflowProgress") as delivered:
+        async with aclosing(steps), followed("workflowProgress", resumed=place is not None) as delivered:
             async for step in steps:
-                delivered(step.view.projection.last_event_time)
+                delivered(step.view.projection.last_event_time, step.gap)
                 yield Update(step.cursor, partial(progress_update, step, context))
 
     @strawberry.subscription(
@@ -59,9 +59,9 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, place)
-        async with aclosing(steps), followed("workflowEvents") as delivered:
+        async with aclosing(steps), followed("workflowEvents", resumed=place is not None) as delivered:
             async for step in steps:
-                delivered(step.time)
+                delivered(step.time, step.gap)
                 yield Update(step.cursor, partial(event_update, step))
 
     @strawberry.subscription(
