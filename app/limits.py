@@ -52,14 +52,14 @@ class Subscriptions:
     def __init__(self, per_process: int, per_identity: int) -> None:
         self._per_process = per_process
         self._per_identity = per_identity
-        self._all = 0
+        self.open = 0
         self._by_subject: Counter[str] = Counter()
 
     def check(self, subject: str | None) -> None:
         """Raise RateLimited where there is no place for one more. Without a subject only the process's limit holds."""
-        if self._all >= self._per_process:
+        if self.open >= self._per_process:
             raise RateLimited(
-                f"This process already has {self._all} subscriptions, as many as it may have"
+                f"This process already has {self.open} subscriptions, as many as it may have"
                 " (TIDELINE_MAX_SUBSCRIPTIONS). Try again later."
             )
         if subject is not None and self._by_subject[subject] >= self._per_identity:
@@ -71,13 +71,13 @@ class Subscriptions:
     @contextmanager
     def counted(self, subject: str | None) -> Iterator[None]:
         """Count one more as long as this lasts; it has been checked."""
-        self._all += 1
+        self.open += 1
         if subject is not None:
             self._by_subject[subject] += 1
         try:
             yield
         finally:
-            self._all -= 1
+            self.open -= 1
             if subject is not None:
                 self._by_subject[subject] -= 1
                 if not self._by_subject[subject]:

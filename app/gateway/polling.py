@@ -94,7 +94,7 @@ class Polling:
                 projection = watch.run.projection
                 if found or not watch.ended:
                     return [EventStep(cursor_at(run, each.event_id), run, each, projection) for each in found]
-                run, position = await next_run(self._hub, watch), 0
+                run, position = await next_run(self._hub, run, projection), 0
         return []
 
     async def _of_run(self, watch: Watch, position: int, until: float) -> Sequence[HistoryEvent]:

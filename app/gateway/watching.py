@@ -12,8 +12,8 @@ from app.gateway.insights import Insights
 from app.gateway.reading import Reading
 from app.history import project
 from app.hub import EventStep, Hub, ProgressStep
-from app.hub.streams import StateStep, cursor_at, events, progresses, states
-from app.model import Cursor, Execution, ExecutionRef, Gap, Projection, WorkflowStatus
+from app.hub.streams import StateStep, cursor_at, events, next_run, progresses, states
+from app.model import Cursor, Execution, ExecutionRef, Gap, Projection
 
 MAX_RATE = 1000.0
 
@@ -45,15 +45,30 @@ class Watching:
         Where the log behind `after` is gone the first step has a gap and no event.
         """
         start = await self.beginning(identity, namespace, workflow_id, run_id, after)
-        ref, position = start.execution.ref, start.after.event_id if start.after else 0
         if start.gap is not None:
-            yield forgotten(ref, start.gap)
+            yield forgotten(start.execution.ref, start.gap)
         try:
-            async with aclosing(events(self._hub, ref, position, start.execution)) as steps:
+            async with aclosing(self._events(start)) as steps:
                 async for step in steps:
                     yield step
         except NotFound:
             yield nothing_kept(start)
+
+    async def _events(self, start: Beginning) -> AsyncGenerator[EventStep, None]:
+        run: ExecutionRef | None = start.execution.ref
+        row, position = start.execution, start.after.event_id if start.after else 0
+        if position and row.status.is_closed:
+            # Of what has closed only the rest is read; following it would fold it from its beginning.
+            async with aclosing(self._hub.log.behind(row.ref, position - 1)) as found:
+                async for event in found:
+                    if event.event_id > position:
+                        yield EventStep(cursor_at(row.ref, event.event_id), row.ref, event, Projection(), row=row)
+            run = await next_run(self._hub, row.ref, project(row.ref, [event]))
+            position = 0
+        if run is not None:
+            async with aclosing(events(self._hub, run, position, row if run == row.ref else None)) as steps:
+                async for step in steps:
+                    yield step
 
     async def progress(
         self,
@@ -94,9 +109,7 @@ class Watching:
         if step.event is None:
             return step.gap is not None and step.gap.reason == NO_HISTORY
         closing = project(step.ref, [step.event])
-        if not closing.status.is_closed or closing.next_run_id is not None:
-            return False
-        return closing.status is not WorkflowStatus.TERMINATED or await self._hub.reset_of(step.ref) is None
+        return closing.status.is_closed and await next_run(self._hub, step.ref, closing) is None
 
     async def beginning(
         self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None, after: Cursor | None

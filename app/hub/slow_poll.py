@@ -35,7 +35,8 @@ class SlowPoll:
         self._free_at = 0.0
         self._try_at = 0.0
 
-    def __len__(self) -> int:
+    @property
+    def slowed(self) -> int:
         return len(self._watches)
 
     async def turn(self, watch: object) -> bool:

@@ -63,11 +63,17 @@ def event_update(step: EventStep) -> tuple[EventUpdate, str]:
     update = EventUpdate(
         step=step,
         cursor=cursor,
-        event=EventValue(step.event, step.projection, step.ref) if step.event is not None else None,  # type: ignore[arg-type]
+        event=_event(step),  # type: ignore[arg-type]
         run_id=strawberry.ID(step.ref.run_id),
         gap=gap_of(step.gap),
     )
     return update, cursor
+
+
+def _event(step: EventStep) -> EventValue | None:
+    if step.event is None:
+        return None
+    return EventValue(step.event, None, step.row) if step.row else EventValue(step.event, step.projection, step.ref)
 
 
 def state(step: StateStep, context: Context) -> tuple[model.Execution, None]:
