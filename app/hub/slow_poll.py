@@ -8,7 +8,6 @@ one call in a while and not one of each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from app import metrics
 from app.log import logger
@@ -24,16 +23,39 @@ _BETWEEN_TRIES = 0.1
 """While long polls are granted: long enough to hear of a refusal before the next one tries."""
 
 
+class Turns:
+    """Who reads when, and who tries a long poll, as decisions: the clock is passed in."""
+
+    def __init__(self, pause: float, try_again: float) -> None:
+        self._pause = pause
+        self._try_again = try_again
+        self._free_at = 0.0
+        self._try_at = 0.0
+
+    def next(self, now: float) -> float:
+        """When a watch that asks now may read."""
+        at = max(self._free_at, now + self._pause)
+        self._free_at = at + 1 / READS_PER_SECOND
+        return at
+
+    def may_try(self, now: float) -> bool:
+        """Whether the watch whose turn it is may try a long poll; then nobody else may at once."""
+        if now < self._try_at:
+            return False
+        self._try_at = now + _BETWEEN_TRIES
+        return True
+
+    def refused(self, now: float) -> None:
+        self._try_at = now + self._try_again
+
+
 class SlowPoll:
-    """The watches that are slowed, and when each may read and try."""
+    """The watches that are slowed."""
 
     def __init__(self, *, pause: float = LEAST_PAUSE, try_again: float = TRY_AGAIN_SECONDS) -> None:
         """Both in seconds: between two reads of a watch, and after a refusal."""
-        self._pause = pause
-        self._try_again = try_again
+        self._turns = Turns(pause, try_again)
         self._watches: set[object] = set()
-        self._free_at = 0.0
-        self._try_at = 0.0
 
     @property
     def slowed(self) -> int:
@@ -43,19 +65,12 @@ class SlowPoll:
         """Wait for the watch's turn. True where it may use a long poll: at once for one that is not slowed."""
         if watch not in self._watches:
             return True
-        clock: Callable[[], float] = asyncio.get_running_loop().time
-        now = clock()
-        at = max(self._free_at, now + self._pause)
-        self._free_at = at + 1 / READS_PER_SECOND
-        await asyncio.sleep(at - now)
-        if clock() < self._try_at:
-            return False
-        self._try_at = clock() + _BETWEEN_TRIES
-        return True
+        await asyncio.sleep(self._turns.next(_now()) - _now())
+        return self._turns.may_try(_now())
 
     def refused(self, watch: object, reason: str) -> None:
         """Temporal refused a call of this watch, which is slowed from now on."""
-        self._try_at = asyncio.get_running_loop().time() + self._try_again
+        self._turns.refused(_now())
         if watch in self._watches:
             return
         if not self._watches:
@@ -72,3 +87,7 @@ class SlowPoll:
         metrics.SLOWED_WATCHES.set(len(self._watches))
         if not self._watches:
             log.info("temporal grants long polls again")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

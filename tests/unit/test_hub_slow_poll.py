@@ -7,8 +7,7 @@ from itertools import pairwise
 
 from structlog.testing import capture_logs
 
-from app.hub import slow_poll
-from app.hub.slow_poll import SlowPoll
+from app.hub.slow_poll import READS_PER_SECOND, SlowPoll, Turns
 
 
 async def test_a_watch_that_was_not_refused_never_waits() -> None:
@@ -18,30 +17,21 @@ async def test_a_watch_that_was_not_refused_never_waits() -> None:
         assert await slow.turn("watch")
 
 
-async def test_reads_of_all_together_have_a_rate() -> None:
-    slow = SlowPoll(pause=0.0, try_again=60)
-    watches = range(20)
-    for watch in watches:
-        slow.refused(watch, "too many")
-    clock = asyncio.get_running_loop().time
-    started = clock()
-    assert not any(await asyncio.gather(*(slow.turn(watch) for watch in watches)))
-    assert clock() - started >= (len(watches) - 1) / slow_poll.READS_PER_SECOND
+def test_reads_of_all_together_have_a_rate_and_those_of_one_a_pause() -> None:
+    turns = Turns(pause=0.5, try_again=5)
+    many = [turns.next(100.0) for _ in range(1000)]
+    assert many[0] == 100.5
+    assert {round(later - earlier, 6) for earlier, later in pairwise(many)} == {1 / READS_PER_SECOND}
+    assert turns.next(200.0) == 200.5, "what nobody used is not saved up"
 
 
-async def test_after_a_while_one_tries_and_then_one_after_the_other() -> None:
-    slow = SlowPoll(pause=0.0, try_again=0.2)
-    watches = range(4)
-    for watch in watches:
-        slow.refused(watch, "too many")
-    clock = asyncio.get_running_loop().time
-    refused_at = clock()
-    tries: list[float] = []
-    while len(tries) < 3:
-        if any(await asyncio.gather(*(slow.turn(watch) for watch in watches))):
-            tries.append(clock())
-    assert tries[0] - refused_at >= 0.2
-    assert min(later - earlier for earlier, later in pairwise(tries)) >= 0.08
+def test_after_a_refusal_one_tries_in_a_while_and_while_none_is_refused_one_after_the_other() -> None:
+    turns = Turns(pause=0.5, try_again=5)
+    turns.refused(100.0)
+    assert [turns.may_try(now) for now in (100.1, 104.9, 105.0, 105.0, 105.05)] == [False, False, True, False, False]
+    turns.refused(105.01)
+    assert [turns.may_try(now) for now in (105.2, 110.0, 110.02, 110.1)] == [False, False, True, False]
+    assert [turns.may_try(now) for now in (110.15, 110.2, 110.3)] == [True, False, True], "it was granted"
 
 
 async def test_it_is_said_once_when_it_begins_and_once_when_it_is_over() -> None:
