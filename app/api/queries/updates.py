@@ -15,9 +15,9 @@ class UpdateQuery:
     @strawberry.field(
         description=(
             "What workflowEvents gives, by long poll: up to 500 events behind `after`, else from the beginning. Answers"
-            " at once where there are some, else as soon as one comes, and with none after waitSeconds (0 to 25; 20"
-            " unless given). Ask again behind the last cursor, until an update has isLast; behind that, none come at"
-            " once."
+            " at once where there are some, else as soon as one comes, and with none after waitSeconds (20 unless"
+            " given; 0 to 25, or to four fifths of a request's deadline where that is less). Ask again behind the last"
+            " cursor, until an update has isLast; behind that, none come at once."
         )
     )
     @staticmethod
