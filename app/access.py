@@ -13,6 +13,8 @@ from enum import StrEnum
 from app.errors import Forbidden, NotFound, Refusal
 from app.model import Execution
 
+ANONYMOUS = "anonymous"
+"""The subject of everybody while the gateway is open."""
 TENANT_HEADER = "x-tenant-id"
 ENVIRONMENT_HEADER = "x-environment-id"
 
@@ -70,6 +72,11 @@ class Identity:
         return self.scope, self.roles, self.tenant, self.environment
 
     @property
+    def named(self) -> str | None:
+        """The subject where it tells one caller from another; None while the gateway is open."""
+        return None if self.subject == ANONYMOUS else self.subject
+
+    @property
     def permissions(self) -> frozenset[Action]:
         return frozenset().union(*(_PERMISSIONS[role] for role in self.roles))
 
@@ -122,7 +129,7 @@ class Gatekeeper:
         """Open mode: headers choose the tenant, and whoever can reach the port may act for it."""
         tenant, environment = headers.get(TENANT_HEADER), headers.get(ENVIRONMENT_HEADER)
         return Identity(
-            subject="anonymous",
+            subject=ANONYMOUS,
             tenant=tenant or self._tenant,
             environment=environment or self._environment,
             roles=frozenset({Role.PLATFORM if tenant is None else Role.ADMIN}),

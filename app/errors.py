@@ -93,6 +93,12 @@ class Refusal(TidelineError):
         self.reason = reason
 
 
+class Unavailable(TidelineError):
+    """The process is about to end: another one answers."""
+
+    code = "UNAVAILABLE"
+
+
 class ConfigurationError(TidelineError):
     """The operator's settings cannot work. A command that meets it prints the sentence and exits with 2."""
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.errors import RateLimited
+
 
 class TokenBucket:
     """At most `capacity` at once, and `rate` a second in the long run. Starts full.
@@ -38,3 +44,41 @@ class TokenBucket:
         if self._filled_at is None:
             return True
         return self._tokens + (now - self._filled_at) * self._rate >= self._capacity
+
+
+class Subscriptions:
+    """How many subscriptions a process and each of its identities have, and may have."""
+
+    def __init__(self, per_process: int, per_identity: int) -> None:
+        self._per_process = per_process
+        self._per_identity = per_identity
+        self.open = 0
+        self._by_subject: Counter[str] = Counter()
+
+    def check(self, subject: str | None) -> None:
+        """Raise RateLimited where there is no place for one more. Without a subject only the process's limit holds."""
+        if self.open >= self._per_process:
+            raise RateLimited(
+                f"This process already has {self.open} subscriptions, as many as it may have"
+                " (TIDELINE_MAX_SUBSCRIPTIONS). Try again later."
+            )
+        if subject is not None and self._by_subject[subject] >= self._per_identity:
+            raise RateLimited(
+                f"{subject} already has {self._by_subject[subject]} subscriptions, as many as one identity may have"
+                " (TIDELINE_MAX_SUBSCRIPTIONS_PER_IDENTITY). End one first."
+            )
+
+    @contextmanager
+    def counted(self, subject: str | None) -> Iterator[None]:
+        """Count one more as long as this lasts; it has been checked."""
+        self.open += 1
+        if subject is not None:
+            self._by_subject[subject] += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+            if subject is not None:
+                self._by_subject[subject] -= 1
+                if not self._by_subject[subject]:
+                    del self._by_subject[subject]

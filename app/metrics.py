@@ -52,7 +52,7 @@ HTTP_REQUESTS = _histogram(
 )
 WEBSOCKETS = _gauge("websocket_connections", "Open WebSocket connections")
 WEBSOCKETS_CLOSED = _counter("websocket_closes", "WebSocket connections that ended, by close code", "code")
-EVENT_STREAMS = _gauge("event_streams", "Open SSE streams")
+EVENT_STREAMS = _gauge("event_streams", "Open streams over HTTP", "transport")
 MESSAGES = _counter("messages_delivered", "GraphQL results handed to sockets of streams", "transport")
 SLOW_CLIENTS = _counter("slow_clients_dropped", "Connections cut because the client stopped reading", "transport")
 
@@ -64,12 +64,15 @@ OPERATIONS = _histogram(
     "outcome",
 )
 """kind: query, mutation, subscription or unknown; outcome: ok, error (some field failed) or refused."""
+SHARED = _gauge("shared_executions", "Distinct subscriptions, each executed and encoded once for all that are on it")
 SUBSCRIPTIONS = _gauge("subscriptions", "Active subscriptions by root field", "field")
 DELIVERY_LAG = _histogram(
     "delivery_lag_seconds",
     "Time from an event in Temporal, or a change in the log of the lists, to its handing to a subscriber",
     "stream",
 )
+REPLAYS = _counter("replays", "Streams that began behind a cursor, and were given what had been missed", "stream")
+GAPS = _counter("gaps", "Streams that could not go on behind their cursor, since its log is gone", "stream")
 
 # The bus.
 BUS_CONNECTED = _gauge("bus_connected", "1 while hints travel between processes, else 0")
@@ -95,6 +98,9 @@ WATCHES = _gauge("hub_watches", "Runs that this process follows")
 SUBSCRIBERS = _gauge("hub_subscribers", "Cursors over those runs")
 HISTORY_HOLES = _counter("history_holes", "Pages of histories in which Temporal left out events, and which were filled")
 HISTORY_POLLS = _counter("hub_polls", "Long polls of histories", "outcome")
+SLOWED_WATCHES = _gauge("hub_slowed_watches", "Watches that Temporal grants no long poll, and that share a slower one")
+SLOWED_WATCHES_TOTAL = _counter("hub_slowdowns", "Times that a watch had to go over to the slower poll")
+SLOWED_EVENTS = _counter("hub_slowed_events", "Events that came by the slower poll; should be near zero")
 
 # Temporal.
 TEMPORAL_CALLS = _histogram("temporal_call_seconds", "Time of one call to Temporal", "rpc", "outcome")

@@ -128,6 +128,21 @@ class Settings:
     allowed_origins: tuple[str, ...] = setting(
         "TIDELINE_ALLOWED_ORIGINS", (), _names, "web origins that may call from a browser, by commas"
     )
+    max_subscriptions: int = setting(
+        "TIDELINE_MAX_SUBSCRIPTIONS", 50_000, _positive(int), "subscriptions at once in a gateway process"
+    )
+    max_subscriptions_per_identity: int = setting(
+        "TIDELINE_MAX_SUBSCRIPTIONS_PER_IDENTITY",
+        1000,
+        _positive(int),
+        "of them, those of one identity; while the gateway is open nobody has one",
+    )
+    max_subscriptions_per_connection: int = setting(
+        "TIDELINE_MAX_SUBSCRIPTIONS_PER_CONNECTION",
+        100,
+        _positive(int),
+        "operations at once over one WebSocket",
+    )
     task_queues: tuple[str, ...] = setting(
         "TIDELINE_TASK_QUEUES",
         (),

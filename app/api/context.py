@@ -145,6 +145,8 @@ class Context:
     caller: Caller
     resume: str | None = None
     """The cursor of the last update that the client's transport says it got."""
+    is_continued: bool = False
+    """Whether `resume` is of this process's own making, where it goes on with a stream."""
     loaders: Loaders = field(init=False)
 
     @property

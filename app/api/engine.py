@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
 
@@ -27,7 +27,7 @@ from app.api.documents import Document, Documents, placing_variables
 from app.api.schema import schema
 from app.api.sharing import Sharing
 from app.api.subscribing import Subscription
-from app.errors import DeadlineExceeded
+from app.errors import DeadlineExceeded, RateLimited
 from app.gateway import Caller, Gateway
 
 __all__ = ["Answer", "Caller", "Engine", "Operation"]
@@ -71,13 +71,17 @@ class Engine:
         self._schema = schema._schema
         self._documents = Documents(self._schema)
         self._sharing = Sharing()
+        metrics.SHARED.set_function(lambda: self._sharing.distinct)
 
     async def execute(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> Answer:
         """Answer a query or a mutation within the deadline. With `read_only` mutations are refused."""
         started = time.perf_counter()
         prepared = self._prepared(operation, read_only=read_only)
         if not prepared.errors and prepared.kind == "subscription":
-            needed = "A subscription needs a WebSocket (graphql-transport-ws) or Accept: text/event-stream."
+            needed = (
+                "A subscription needs a WebSocket (graphql-transport-ws), Accept: text/event-stream, or"
+                " Accept: multipart/mixed;subscriptionSpec=1.0."
+            )
             return self._refused(prepared, [GraphQLError(needed)], caller, started)
         return await self._executed(prepared, operation, caller, started)
 
@@ -87,13 +91,19 @@ class Engine:
         prepared = self._prepared(operation, read_only=read_only)
         if prepared.errors or prepared.kind != "subscription":
             return self._once(prepared, operation, caller, started)
+        subject = caller.identity.named
+        try:
+            self._gateway.subscriptions.check(subject)
+        except RateLimited as error:
+            prepared = replace(prepared, errors=[as_graphql(error)])
+            return self._once(prepared, operation, caller, started)
         subscription = Subscription(
             begin=lambda resume: self._executor(prepared, operation, caller, resume),
             field=prepared.field,
             key=_distinct(prepared, operation, caller),
             caller=caller,
         )
-        return subscription.answers(self._sharing)
+        return subscription.answers(self._sharing, self._gateway.subscriptions.counted(subject))
 
     async def _once(
         self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
@@ -122,7 +132,7 @@ class Engine:
         return StrawberryGraphQLCoreExecutionContext.build(
             self._schema,
             prepared.document.node,
-            context_value=Context(self._gateway, caller, resume or operation.resume),
+            context_value=Context(self._gateway, caller, resume or operation.resume, is_continued=resume is not None),
             raw_variable_values=operation.variables,
             operation_name=operation.operation_name,
         )

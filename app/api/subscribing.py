@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from inspect import isawaitable
 from typing import Any
 
@@ -39,10 +39,11 @@ class Subscription:
         self._caller = caller
         self._began = time.perf_counter()
 
-    async def answers(self, sharing: Sharing) -> AsyncGenerator[Answer, None]:
-        """Every answer for this client. A state is given only where its bytes are new."""
+    async def answers(self, sharing: Sharing, counted: AbstractContextManager[None]) -> AsyncGenerator[Answer, None]:
+        """Every answer for this client, who is `counted` meanwhile. A state is given only where its bytes are new."""
         last: Answer | None = None
-        with sharing.joined(self._key) as shared, metrics.SUBSCRIPTIONS.labels(self._field).track_inprogress():
+        now = metrics.SUBSCRIPTIONS.labels(self._field).track_inprogress()
+        with counted, now, sharing.joined(self._key) as shared:
             while True:
                 place = None
                 async with aclosing(self._alone(shared, last.cursor if last else None)) as stream:

@@ -10,10 +10,12 @@ from app.gateway.asking import Asking
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.operating import Operating
+from app.gateway.polling import Polling
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
 from app.gateway.stats import StatsReading
 from app.gateway.watching import Watching
+from app.limits import Subscriptions
 from app.registry import Registry
 from app.temporal.payloads import Payloads
 
@@ -32,3 +34,5 @@ class Gateway:
     operating: Operating
     stats: StatsReading
     alerts: AlertReading
+    polling: Polling
+    subscriptions: Subscriptions

@@ -10,19 +10,20 @@ from app.access import Identity, require_visible
 from app.errors import BadUserInput, NotFound
 from app.gateway.insights import Insights
 from app.gateway.reading import Reading
+from app.history import project
 from app.hub import EventStep, Hub, ProgressStep
-from app.hub.streams import StateStep, cursor_at, events, progresses, states
-from app.model import Cursor, Execution, Gap, Projection
+from app.hub.streams import StateStep, cursor_at, events, next_run, progresses, states
+from app.model import Cursor, Execution, ExecutionRef, Gap, Projection
 
 MAX_RATE = 1000.0
 
 
 _FORGOTTEN = "The run that this cursor points into is no longer known. The stream begins anew with the latest run."
-_NO_HISTORY = "The history of this run is neither in Temporal nor in the archive any more."
+NO_HISTORY = "The history of this run is neither in Temporal nor in the archive any more."
 
 
 @dataclass(frozen=True, slots=True)
-class _Beginning:
+class Beginning:
     """The run that a stream begins with, and behind which place; `gap` says what could not be gone on with."""
 
     execution: Execution
@@ -43,18 +44,31 @@ class Watching:
 
         Where the log behind `after` is gone the first step has a gap and no event.
         """
-        start = await self._beginning(identity, namespace, workflow_id, run_id, after)
-        ref, position = start.execution.ref, start.after.event_id if start.after else 0
+        start = await self.beginning(identity, namespace, workflow_id, run_id, after)
         if start.gap is not None:
-            yield EventStep(start.gap.resumed_at, ref, None, Projection(), start.gap)
+            yield forgotten(start.execution.ref, start.gap)
         try:
-            async with aclosing(events(self._hub, ref, position, start.execution)) as steps:
+            async with aclosing(self._events(start)) as steps:
                 async for step in steps:
                     yield step
         except NotFound:
-            # The run is known, so it is its history that has been forgotten.
-            cursor = start.after or cursor_at(ref, start.execution.history_length)
-            yield EventStep(cursor, ref, None, Projection(), Gap(_NO_HISTORY, cursor))
+            yield nothing_kept(start)
+
+    async def _events(self, start: Beginning) -> AsyncGenerator[EventStep, None]:
+        run: ExecutionRef | None = start.execution.ref
+        row, position = start.execution, start.after.event_id if start.after else 0
+        if position and row.status.is_closed:
+            # Of what has closed only the rest is read; following it would fold it from its beginning.
+            async with aclosing(self._hub.log.behind(row.ref, position - 1)) as found:
+                async for event in found:
+                    if event.event_id > position:
+                        yield EventStep(cursor_at(row.ref, event.event_id), row.ref, event, Projection(), row=row)
+            run = await next_run(self._hub, row.ref, project(row.ref, [event]))
+            position = 0
+        if run is not None:
+            async with aclosing(events(self._hub, run, position, row if run == row.ref else None)) as steps:
+                async for step in steps:
+                    yield step
 
     async def progress(
         self,
@@ -70,7 +84,7 @@ class Watching:
         Where the log behind `after` is gone the first step has a gap, and is the state now.
         """
         check_rate(max_rate)
-        start = await self._beginning(identity, namespace, workflow_id, run_id, after)
+        start = await self.beginning(identity, namespace, workflow_id, run_id, after)
         gap = start.gap
         steps = progresses(
             self._hub, start.execution.ref, start.after, start.execution, max_rate, self._insights.profile
@@ -85,32 +99,50 @@ class Watching:
     ) -> AsyncGenerator[StateStep, None]:
         """The run whenever anything happens to it. `max_rate` is per second."""
         check_rate(max_rate)
-        start = await self._beginning(identity, namespace, workflow_id, run_id, None)
+        start = await self.beginning(identity, namespace, workflow_id, run_id, None)
         async with aclosing(states(self._hub, start.execution.ref, start.execution, max_rate)) as steps:
             async for step in steps:
                 yield step
 
-    async def _beginning(
+    async def is_last(self, step: EventStep) -> bool:
+        """Whether nothing can follow the step: the last run of the chain has closed with it."""
+        if step.event is None:
+            return step.gap is not None and step.gap.reason == NO_HISTORY
+        closing = project(step.ref, [step.event])
+        return closing.status.is_closed and await next_run(self._hub, step.ref, closing) is None
+
+    async def beginning(
         self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None, after: Cursor | None
-    ) -> _Beginning:
+    ) -> Beginning:
         """The run to begin with: the cursor's, which must be of the workflow that is asked for."""
         if after is None:
-            return _Beginning(await self._visible(identity, namespace, workflow_id, run_id), None)
+            return Beginning(await self._visible(identity, namespace, workflow_id, run_id), None)
         if after.workflow_id != workflow_id or after.namespace != self._reading.namespace(namespace):
             raise BadUserInput(
                 f"after is a cursor of workflow {after.workflow_id!r}, not of {workflow_id!r}.", path=("after",)
             )
         known = await self._reading.execution(identity, namespace, workflow_id, after.run_id)
         if known is not None:
-            return _Beginning(known, after)
+            return Beginning(known, after)
         latest = await self._visible(identity, namespace, workflow_id, None)
-        return _Beginning(latest, None, Gap(_FORGOTTEN, cursor_at(latest.ref, 0)))
+        return Beginning(latest, None, Gap(_FORGOTTEN, cursor_at(latest.ref, 0)))
 
     async def _visible(
         self, identity: Identity, namespace: str | None, workflow_id: str, run_id: str | None
     ) -> Execution:
         execution = await self._reading.execution(identity, namespace, workflow_id, run_id)
         return require_visible(identity, execution, workflow_id)
+
+
+def forgotten(ref: ExecutionRef, gap: Gap) -> EventStep:
+    """The step that says that what is behind a cursor is gone."""
+    return EventStep(gap.resumed_at, ref, None, Projection(), gap)
+
+
+def nothing_kept(start: Beginning) -> EventStep:
+    """The step that says that there is no history: the run is known, so it has been forgotten."""
+    cursor = start.after or cursor_at(start.execution.ref, start.execution.history_length)
+    return forgotten(start.execution.ref, Gap(NO_HISTORY, cursor))
 
 
 def check_rate(max_rate: float | None) -> None:

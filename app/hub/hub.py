@@ -12,6 +12,7 @@ from app import metrics
 from app.errors import NotFound, RateLimited
 from app.hub.log import ReadArchive, RunLog
 from app.hub.run import Run
+from app.hub.slow_poll import SlowPoll
 from app.hub.watch import Watch
 from app.model import Execution, ExecutionRef, RunView
 from app.temporal import reads
@@ -39,11 +40,13 @@ class Hub:
         *,
         on_closed: Callable[[ExecutionRef], Awaitable[None]] = _nobody,
         linger: float = LINGER_SECONDS,
+        slow: SlowPoll | None = None,
     ) -> None:
         self.log = RunLog(temporal, archived)
         self._temporal = temporal
         self._on_closed = on_closed
         self._linger = linger
+        self._slow = slow or SlowPoll()
         self._watches: dict[ExecutionRef, Watch] = {}
         self._endings: set[asyncio.Task[None]] = set()
         self._runs: OrderedDict[ExecutionRef, Run] = OrderedDict()
@@ -88,6 +91,7 @@ class Hub:
                 self.log,
                 row=row,
                 count=lambda: len(self._watches),
+                slow=self._slow,
                 on_closed=self._on_closed,
             )
             self._watches[ref] = watch

@@ -44,6 +44,16 @@ class RunLog:
                 async for event in kept:
                     yield event
 
+    async def page(self, ref: ExecutionRef, position: int, limit: int) -> list[HistoryEvent]:
+        """The first `limit` events behind `position` that exist now, oldest first."""
+        found: list[HistoryEvent] = []
+        async with aclosing(self.behind(ref, position)) as events:
+            async for event in events:
+                found.append(event)
+                if len(found) == limit:
+                    break
+        return found
+
     async def _kept(self, ref: ExecutionRef, position: int) -> AsyncGenerator[HistoryEvent, None]:
         async with aclosing(self._archived(ref, position)) as pages:
             async for page in pages:

@@ -55,6 +55,8 @@ class EventStep:
     projection: Projection
     """What the run's history says so far, to put the event into words."""
     gap: Gap | None = None
+    row: Execution | None = None
+    """The run where its history is not folded; its projection is then read when the event needs it."""
 
     @property
     def time(self) -> datetime | None:
@@ -91,7 +93,7 @@ async def events(hub: Hub, ref: ExecutionRef, position: int, row: Execution | No
         async with hub.watch(run, row=row) as watch, aclosing(_events(hub, watch, position)) as found:
             async for event in found:
                 yield EventStep(cursor_at(run, event.event_id), run, event, watch.run.projection)
-            run = await _next(hub, watch)
+            run = await next_run(hub, run, watch.run.projection)
         position, row = 0, None
 
 
@@ -143,7 +145,7 @@ async def progresses(
             async with aclosing(_progresses(watch, after, max_rate, profile)) as steps:
                 async for step in steps:
                     yield step
-            run = await _next(hub, watch)
+            run = await next_run(hub, run, watch.run.projection)
         after, row = None, None
 
 
@@ -203,7 +205,7 @@ async def states(
                     if (rest := pace - (clock() - sent_at)) > 0:
                         await asyncio.sleep(rest)
                     await watch.changed(version)
-            run = await _next(hub, watch)
+            run = await next_run(hub, run, watch.run.projection)
         row = None
 
 
@@ -251,9 +253,9 @@ def cursor_at(ref: ExecutionRef, event_id: int) -> Cursor:
     return Cursor(ref.namespace, ref.workflow_id, ref.run_id, event_id)
 
 
-async def _next(hub: Hub, watch: Watch) -> ExecutionRef | None:
-    """The run that continues a closed one. A reset leaves its mark only in describe."""
-    projection = watch.run.projection
+async def next_run(hub: Hub, ref: ExecutionRef, projection: Projection) -> ExecutionRef | None:
+    """The run that continues a closed one, of which the projection need not have more than the last event. A reset
+    leaves its mark only in describe."""
     if projection.next_run_id is not None:
-        return replace(watch.ref, run_id=projection.next_run_id)
-    return await hub.reset_of(watch.ref) if projection.status is WorkflowStatus.TERMINATED else None
+        return replace(ref, run_id=projection.next_run_id)
+    return await hub.reset_of(ref) if projection.status is WorkflowStatus.TERMINATED else None

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app import metrics
 from app.errors import BadUserInput, NotFound, RateLimited, TidelineError
 from app.hub.log import RunLog
 from app.hub.run import Run
+from app.hub.slow_poll import SlowPoll
 from app.log import logger
 from app.model import Description, Execution, ExecutionRef
 from app.temporal import reads
 from app.temporal.connection import Temporal
+from app.temporal.reads import HistoryPage
+
+if TYPE_CHECKING:
+    from temporalio.api.history.v1 import HistoryEvent
 
 log = logger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _FIRST_PACE, _SLOWEST_PACE = 0.25, 2.0
+_DOUBTFUL_SECONDS = 2.0
+"""The deadline of a long poll that should not wait; the server answers about a second before it."""
 _SERIALS = itertools.count()
 _DESCRIBES_PER_SECOND = 100
 """What all watches of a process may ask together, so that many watches ask more slowly, not more."""
@@ -40,6 +49,7 @@ class Watch:
         *,
         row: Execution | None,
         count: Callable[[], int],
+        slow: SlowPoll,
         on_closed: Callable[[ExecutionRef], Awaitable[None]],
     ) -> None:
         self.run = Run(ref)
@@ -53,6 +63,7 @@ class Watch:
         self._temporal = temporal
         self._log = log_
         self._count = count
+        self._slow = slow
         self._on_closed = on_closed
         self._condition = asyncio.Event()
         self._stir = asyncio.Event()
@@ -72,6 +83,7 @@ class Watch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._slow.freed(self)
 
     def want_pending(self) -> None:
         """Somebody now looks at what only describe tells."""
@@ -119,50 +131,83 @@ class Watch:
 
     def _fail(self, error: TidelineError) -> None:
         self.error = error
+        self._slow.freed(self)
         self._announce()
 
     async def _follow(self) -> None:
         """Fold the history as it comes, through outages, until the run has closed."""
-        pause, token = _FIRST_PAUSE, b""
+        pause, token, is_held, is_doubtful = _FIRST_PAUSE, b"", True, False
         while True:
             try:
+                may_wait = await self._slow.turn(self)
                 if self.run.description is None:
                     await self._describe()
-                page = await reads.history_page(self._temporal, self.ref, token, last=self.run.last_event_id, wait=True)
+                if not may_wait:
+                    await self._read_shortly()
+                    if self.run.projection.status.is_closed:
+                        break
+                    continue
+                if not is_held:
+                    await self._stand_by()
+                page = await self._poll(token, is_doubtful)
                 metrics.HISTORY_POLLS.labels("ok").inc()
+                self._slow.freed(self)
             except NotFound:
                 await self._read_archive()
-                return
+                break
+            except RateLimited as error:
+                metrics.HISTORY_POLLS.labels(error.code.lower()).inc()
+                self._slow.refused(self, error.message)
             except BadUserInput:
                 token = b""  # A token that the server no longer takes; what is read again is not folded again.
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except TidelineError as error:
                 metrics.HISTORY_POLLS.labels(error.code.lower()).inc()
-                if isinstance(error, RateLimited):
-                    pause = _LONGEST_PAUSE
                 log.warning("following a run is interrupted", workflow_id=self.ref.workflow_id, reason=error.message)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                pause, token = _FIRST_PAUSE, page.token
-                if self.run.apply(page.events):
-                    self._stir.set()
-                    self._announce()
+                # Without a token the run has closed, or it is paused and the server does not hold its poll.
+                pause, token, is_held, is_doubtful = _FIRST_PAUSE, page.token, bool(page.token), page.is_overfull
+                self._fold(page.events)
                 if not token and self.run.projection.status.is_closed:
-                    await self._end()
-                    return
-                if not token:
-                    await self._stand_by()
+                    break
+        await self._end()
+
+    async def _poll(self, token: bytes, is_doubtful: bool) -> HistoryPage:
+        """The next page. Behind a doubtful one the server may wait for news though it has passed over events: then it
+        is not waited for long, and what is there is read backwards."""
+        last = self.run.last_event_id
+        if not is_doubtful:
+            return await reads.history_page(self._temporal, self.ref, token, last=last, wait=True)
+        page = await reads.history_page(
+            self._temporal, self.ref, token, last=last, wait=True, seconds=_DOUBTFUL_SECONDS
+        )
+        if page.events:
+            return page
+        return replace(page, events=await reads.history_behind(self._temporal, self.ref, last))
 
     async def _stand_by(self) -> None:
-        """The server does not hold the poll of a paused run: ask now and then, until something has happened."""
+        """Ask now and then, until something has happened."""
         pace = _FIRST_PACE
-        while not self.run.apply(await reads.history_behind(self._temporal, self.ref, self.run.last_event_id)):
+        while not self._fold(await reads.history_behind(self._temporal, self.ref, self.run.last_event_id)):
             await asyncio.sleep(pace)
             pace = min(pace * 1.5, _SLOWEST_PACE)
-        self._stir.set()
-        self._announce()
+
+    async def _read_shortly(self) -> None:
+        """What is new, without waiting for more."""
+        before = self.run.last_event_id
+        async for event in self._log.behind(self.ref, before):
+            self._fold((event,))
+        metrics.SLOWED_EVENTS.inc(self.run.last_event_id - before)
+
+    def _fold(self, events: Iterable[HistoryEvent]) -> bool:
+        news = self.run.apply(events)
+        if news:
+            self._stir.set()
+            self._announce()
+        return news
 
     async def _read_archive(self) -> None:
         """Temporal has forgotten the run: what the archive and the index kept of it is all there is."""
@@ -170,9 +215,9 @@ class Watch:
             self.run.description = Description(execution=self._row)
         async for event in self._log.behind(self.ref, self.run.last_event_id):
             self.run.apply((event,))
-        await self._end()
 
     async def _end(self) -> None:
+        self._slow.freed(self)
         await self._on_closed(self.ref)
         self.ended = True
         self._announce()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,18 +24,22 @@ _PROBES = ("/health/live", "/health/ready", "/metrics")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The clocks of the sockets, in seconds."""
+    """The clocks of the sockets, in seconds, and how many there may be."""
 
     heartbeat: float = 12.0
     """Silence after which an event stream says that it is there."""
     send_deadline: float = 10.0
     """Time that a client has to read what it is sent, or be cut off."""
-    websocket: Limits = field(default_factory=Limits)
+    streams: int = 20_000
+    """Over HTTP, at once."""
+    websocket: Limits | None = None
+    """By default those of the settings."""
 
 
 def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlette:
     """The application over parts that are ready."""
     pace = pace or Pace()
+    limits = pace.websocket or Limits(operations=settings.max_subscriptions_per_connection)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
@@ -46,8 +50,8 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
     )
     return Starlette(
         routes=[
-            Route(PATH, GraphQLOverHttp(parts, settings.max_body, pace.heartbeat)),
-            WebSocketRoute(PATH, GraphQLOverWebSocket(parts, settings.allowed_origins, pace.websocket)),
+            Route(PATH, GraphQLOverHttp(parts, settings.max_body, pace.heartbeat, pace.streams)),
+            WebSocketRoute(PATH, GraphQLOverWebSocket(parts, settings.allowed_origins, limits)),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready(parts.health)),
             Route("/metrics", health.exposition),

@@ -12,14 +12,17 @@ from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
 from app.gateway.operating import Operating
+from app.gateway.polling import Polling
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
 from app.gateway.stats import StatsReading
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
 from app.indexer.writer import CHANGES
+from app.limits import Subscriptions
 from app.model import ExecutionRef
 from app.registry import Registry
+from app.settings import Settings
 from app.store.alerts import Alerts
 from app.store.archive import Archive
 from app.store.audit import Audit
@@ -32,8 +35,16 @@ from app.store.stats import Statistics
 from app.temporal.connection import Temporal
 
 
-async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus, health: Health) -> Gateway:
+async def assemble(
+    stack: AsyncExitStack,
+    temporal: Temporal,
+    database: Database,
+    bus: Bus,
+    health: Health,
+    settings: Settings | None = None,
+) -> Gateway:
     """The verbs over their connections; what they start is closed with the stack."""
+    settings = settings or Settings()
     executions, archive = Executions(database), Archive(database)
 
     async def closed(ref: ExecutionRef) -> None:
@@ -48,10 +59,12 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
     reading = Reading(temporal, executions, archive, hub, insights)
     registry = Registry()
     recording = Recording(Audit(database), temporal.default_namespace)
+    watching = Watching(reading, hub, insights)
+    subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
     return Gateway(
         reading=reading,
         acting=Acting(temporal, executions, recording, reading, registry, changed),
-        watching=Watching(reading, hub, insights),
+        watching=watching,
         registry=registry,
         health=health,
         relations=Relations(StoredRelations(database), reading),
@@ -61,4 +74,6 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
         operating=Operating(temporal),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
+        polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
+        subscriptions=subscriptions,
     )

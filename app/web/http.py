@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one operation in, one JSON object out, or an event stream where the client accepts one.
+"""GraphQL over HTTP: one operation in, one JSON object out, or a stream where the client accepts one.
 
 Statuses follow the draft "GraphQL over HTTP". What is wrong with the HTTP request itself (media type, size,
 JSON, types of the parameters) is 4xx for everybody. What is wrong with the GraphQL request (syntax,
@@ -8,6 +8,7 @@ which is also the answer to clients that do not say. Errors of execution are 200
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -20,10 +21,12 @@ from app.errors import TidelineError
 from app.gateway import Caller
 from app.web import failure, page
 from app.web.failure import HttpError
+from app.web.multipart import MultipartMixed
 from app.web.parts import Parts
 from app.web.request import (
     EVENT_STREAM,
     HTML,
+    MULTIPART,
     PLAIN_JSON,
     RESPONSE_JSON,
     best_type,
@@ -31,18 +34,23 @@ from app.web.request import (
     operation_from_json,
     operation_from_parameters,
 )
-from app.web.sse import EventStream
+from app.web.sse import ServerSentEvents
+from app.web.streaming import END, Framing, StreamResponse
 
 _ALLOWED = {"Allow": "GET, POST"}
+_FRAMINGS: Mapping[str, Framing] = {EVENT_STREAM: ServerSentEvents(), MULTIPART: MultipartMixed()}
 
 
 class GraphQLOverHttp:
     """The ASGI application of `/graphql` for HTTP."""
 
-    def __init__(self, parts: Parts, max_body: int, heartbeat: float) -> None:
+    def __init__(self, parts: Parts, max_body: int, heartbeat: float, max_streams: int) -> None:
+        """`heartbeat` is the silence in seconds that a stream fills; `max_streams` may be open at once."""
         self._parts = parts
         self._max_body = max_body
         self._heartbeat = heartbeat
+        self._max_streams = max_streams
+        self._streams = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -52,20 +60,30 @@ class GraphQLOverHttp:
             response = error.response
         except TidelineError as error:
             response = failure.of_error(error)
-        await response(scope, receive, send)
+        is_stream = isinstance(response, StreamResponse)
+        self._streams += is_stream
+        try:
+            await response(scope, receive, send)
+        finally:
+            self._streams -= is_stream
 
-    async def _respond(self, request: Request) -> Response | EventStream:
+    async def _respond(self, request: Request) -> Response | StreamResponse:
         accept = request.headers.get("accept")
         is_get = request.method == "GET"
-        offers = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM)
+        offers = (RESPONSE_JSON, PLAIN_JSON, *_FRAMINGS)
         if is_get and "query" not in request.query_params and best_type(accept, (HTML, *offers)) == HTML:
             return page.response()
         operation = await self._operation(request)
         caller = await self._caller(request)
         media = best_type(accept, offers)
-        if media == EVENT_STREAM:
+        if framing := _FRAMINGS.get(media):
+            if self._streams >= self._max_streams:
+                busy = f"This process already has {self._streams} streams. Try again later."
+                raise HttpError(503, busy, {"Retry-After": "5"})
             resumed = replace(operation, resume=request.headers.get("last-event-id") or None)
-            return EventStream(self._parts.engine.stream(resumed, caller, read_only=is_get), self._heartbeat)
+            answers = self._parts.engine.stream(resumed, caller, read_only=is_get)
+            return StreamResponse(framing, answers, self._heartbeat)
+        request.scope[END] = self._parts.leave
         answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
         return _response(answer, media, is_get=is_get)
 

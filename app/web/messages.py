@@ -17,7 +17,6 @@ SUBPROTOCOL = "graphql-transport-ws"
 
 ACK = '{"type":"connection_ack"}'
 PING = '{"type":"ping"}'
-PONG = '{"type":"pong"}'
 
 Payload = Mapping[str, Any]
 
@@ -56,7 +55,9 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The server answers with a pong."""
+    """The server answers with a pong that has the same payload."""
+
+    payload: Payload | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def _parse(text: str | None) -> ClientMessage:
         case "connection_init":
             return Init(payload or {})
         case "ping":
-            return Ping()
+            return Ping(payload)
         case "pong":
             return Pong()
         case "subscribe":
@@ -118,6 +119,12 @@ def _id(message: Mapping[str, Any]) -> str:
     if not isinstance(found, str) or not found:
         raise BadUserInput(f"The id of {message['type']} must be a string that is not empty.")
     return found
+
+
+def pong(payload: Payload | None) -> str:
+    if payload is None:
+        return '{"type":"pong"}'
+    return (b'{"type":"pong","payload":' + orjson.dumps(payload) + b"}").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from app.web.sending import ClientGoneError
 REQUEST_ID = "X-Request-Id"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{1,128}")
 
+_STREAMS = ("text/event-stream", "multipart/mixed")
 _SECURITY: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -95,7 +96,7 @@ class _Exchange:
             if kind != "websocket.accept":
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
-            self.is_stream = headers.get("content-type", "").startswith("text/event-stream")
+            self.is_stream = headers.get("content-type", "").startswith(_STREAMS)
             message = {**message, "headers": headers.raw}
         await self._send(message)
 

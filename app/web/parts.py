@@ -31,12 +31,14 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the sockets need. `close` lets everything go at the end."""
+    """What the sockets need. `leave` is called when a shutdown begins, so that whoever waits is answered; `close` lets
+    everything go at the end."""
 
     engine: Engine
     gatekeeper: Gatekeeper
     health: Health = field(default_factory=lambda: Health({}))
     close: Callable[[], Awaitable[None]] = _nothing
+    leave: Callable[[], None] = lambda: None
 
 
 async def join(settings: Settings) -> Parts:
@@ -64,12 +66,12 @@ async def join(settings: Settings) -> Parts:
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
         health = Health(checks(database, temporal, bus))
-        gateway = await assemble(stack, temporal, database, bus, health)
+        gateway = await assemble(stack, temporal, database, bus, health, settings)
         engine = Engine(gateway, timeout=settings.request_timeout)
         gatekeeper = Gatekeeper(
             default_tenant=settings.default_tenant, default_environment=settings.default_environment
         )
-        return Parts(engine, gatekeeper, health, stack.pop_all().aclose)
+        return Parts(engine, gatekeeper, health, stack.pop_all().aclose, gateway.polling.leave)
 
 
 async def _verify(url: str) -> None:

@@ -1,7 +1,7 @@
 """uvicorn's protocols with two things that ASGI has no word for: cutting a connection, and ending a stream.
 
-uvicorn tells each connection of a shutdown by its `shutdown` method. A WebSocket then closes with 1012; an
-event stream would be waited for until the grace has passed, so its own end is called.
+uvicorn tells each connection of a shutdown by its `shutdown` method. A WebSocket then closes with 1012; a stream
+or a long poll would be waited for until the grace has passed, so its own end is called.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from app.web.sending import ABORT
-from app.web.sse import END
+from app.web.streaming import END
 
 
 def _open(scope: object) -> MutableMapping[str, Any]:

@@ -17,6 +17,8 @@ from app.errors import BadUserInput
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
+MULTIPART = "multipart/mixed"
+"""Only with the parameter `subscriptionSpec`: without it, it means another way to write results."""
 HTML = "text/html"
 
 _KINDS = {
@@ -93,6 +95,8 @@ def best_type(accept: str | None, offers: Sequence[str]) -> str:
     for index, each in enumerate((accept or "*/*").split(",")):
         kind, *parameters = (part.strip().lower() for part in each.split(";"))
         wild = kind in {"*/*", "application/*"}
+        if kind == MULTIPART and not any(parameter.startswith("subscriptionspec=") for parameter in parameters):
+            continue
         if wild or kind in offers:
             ranked.append((-_quality(parameters), wild, index, PLAIN_JSON if wild else kind))
     acceptable = [kind for quality, _, _, kind in sorted(ranked) if quality < 0]

@@ -31,6 +31,9 @@ WS_MAX_SIZE = 256 * 1024
 """Bytes of one WebSocket message from a client."""
 WS_PING = 15.0
 """Seconds between WebSocket pings, and how long a client may take to answer: silent for 30 s, it is gone."""
+UNHEARD = 15.0
+"""Seconds after which a peer that does not confirm what it is sent is gone. Streams say at least every 12 s that they
+are there, so that one that vanished without a word is found within 30 s."""
 
 _logger = log.logger(__name__)
 
@@ -109,13 +112,17 @@ def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: 
     )
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ConfigurationError with what to do instead."""
+def bind(host: str, port: int, *, unheard: float = UNHEARD) -> socket.socket:
+    """A listening socket; port 0 takes a free one. A peer that confirms nothing that it was sent for `unheard`
+    seconds is gone. Raises ConfigurationError with what to do instead."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
+        listener = socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         raise ConfigurationError(_why_not(error, host, port)) from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections have it from whom they are accepted by
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(unheard * 1000))
+    return listener
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

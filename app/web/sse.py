@@ -5,114 +5,32 @@ Each result is an event `next`, the end of the operation an event `complete`. A 
 of a 400. What is wrong with the HTTP request itself stays a plain HTTP error.
 
 At a shutdown the stream ends without `complete`: the operation is not over, so clients connect again and go
-on from their cursor.
+on from their cursor. When, the server says: each client at another moment, so that they do not come all at once.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+import random
 
-from starlette.types import Receive, Scope, Send
-
-from app import log, metrics
 from app.api.engine import Answer
-from app.web import failure
-from app.web.delivery import Deliveries
-from app.web.sending import ClientGoneError
 
-END = "tideline.end"
-"""Where an open stream leaves, in its ASGI scope, what ends it; the server calls that at a shutdown."""
-
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache, no-store"),
-    (b"x-accel-buffering", b"no"),
-    (b"vary", b"Accept"),
-]
-_NEXT = b"event: next\ndata: "
-_COMPLETE = b"event: complete\ndata:\n\n"
-_MESSAGES = metrics.MESSAGES.labels("sse")
-_HEARTBEAT = b": ping\n\n"
-
-_logger = log.logger(__name__)
+_RETRY_MS = (200, 3000)
+"""When clients come back after a shutdown. A browser keeps to it from then on."""
 
 
-class EventStream:
-    """The response, as an ASGI application. After `heartbeat` seconds of silence it sends a comment."""
+class ServerSentEvents:
+    """The framing of `text/event-stream`."""
 
-    def __init__(self, answers: AsyncGenerator[Answer, None], heartbeat: float) -> None:
-        self._answers = answers
-        self._heartbeat = heartbeat
-        self._gone = False
+    transport = "sse"
+    media = b"text/event-stream; charset=utf-8"
+    opening = b""
+    alive = b": ping\n\n"
+    complete = b"event: complete\ndata:\n\n"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        metrics.EVENT_STREAMS.inc()
-        try:
-            # The one way to end the stream from outside is to let this deadline pass.
-            async with asyncio.timeout(None) as life:
-                scope[END] = _ender(life)
-                await self._converse(receive, send, scope[END])
-        except TimeoutError:
-            pass
-        finally:
-            scope.pop(END, None)
-            metrics.EVENT_STREAMS.dec()
-        if not self._gone:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def next(self, answer: Answer) -> bytes:
+        """One event. Its id is the update's cursor, which a browser sends back when it reconnects."""
+        place = b"" if answer.cursor is None else b"id: " + answer.cursor.encode("ascii") + b"\n"
+        return place + b"event: next\ndata: " + answer.body + b"\n\n"
 
-    async def _converse(self, receive: Receive, send: Send, end: Callable[[], None]) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        watcher = asyncio.create_task(self._watch(receive, send, end))
-        delivered = Deliveries()
-        try:
-            async with aclosing(self._answers) as answers:
-                async for answer in answers:
-                    await _write(send, _next(answer))
-                    delivered(answer)
-                    _MESSAGES.inc()
-            await _write(send, _COMPLETE)
-        except ClientGoneError:
-            self._gone = True
-        except Exception:
-            _logger.exception("event stream failed")
-            errors = failure.errors(failure.UNEXPECTED, "INTERNAL")
-            await _write(send, _NEXT + b'{"errors":' + errors + b"}\n\n" + _COMPLETE)
-        finally:
-            watcher.cancel()
-
-    async def _watch(self, receive: Receive, send: Send, end: Callable[[], None]) -> None:
-        """Send heartbeats until the client leaves, then end the stream at once."""
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(self._heartbeat):
-                        message = await receive()
-                except TimeoutError:
-                    await _write(send, _HEARTBEAT)
-                    continue
-                if message["type"] == "http.disconnect":
-                    break
-        except ClientGoneError:
-            pass  # the client stopped reading
-        self._gone = True
-        end()
-
-
-def _next(answer: Answer) -> bytes:
-    """One event. Its id is the update's cursor, which a browser sends back when it reconnects."""
-    place = b"" if answer.cursor is None else b"id: " + answer.cursor.encode("ascii") + b"\n"
-    return place + _NEXT + answer.body + b"\n\n"
-
-
-def _ender(life: asyncio.Timeout) -> Callable[[], None]:
-    def end() -> None:
-        if life.when() is None:
-            life.reschedule(asyncio.get_running_loop().time())
-
-    return end
-
-
-async def _write(send: Send, chunk: bytes) -> None:
-    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    def restart(self) -> bytes:
+        return b"retry: %d\n\n" % random.randint(*_RETRY_MS)

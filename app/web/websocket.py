@@ -153,8 +153,8 @@ class _Connection:
             match messages.parse(event.get("text")):
                 case Init(payload):
                     await self._initialise(payload)
-                case Ping():
-                    await self._text(messages.PONG)
+                case Ping(payload):
+                    await self._text(messages.pong(payload))
                 case Subscribe(id_, operation):
                     await self._subscribe(id_, operation)
                 case Complete(id_):
@@ -197,7 +197,10 @@ class _Connection:
         if id_ in self._operations:
             raise ClosedError(Close.SUBSCRIBER_EXISTS, f"Subscriber for {id_} already exists")
         if len(self._operations) >= self._limits.operations:
-            message = f"This connection already has {len(self._operations)} operations. Complete one first."
+            message = (
+                f"This connection already has {len(self._operations)} operations, as many as it may have"
+                " (TIDELINE_MAX_SUBSCRIPTIONS_PER_CONNECTION). Complete one first."
+            )
             await self._text(Writer.of(id_).error(failure.errors(message, "RATE_LIMITED")))
             return
         self._served += 1

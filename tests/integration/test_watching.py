@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from app.access import Identity
-from app.api.engine import Operation
+from app.api.engine import Engine, Operation
 from app.api.types.update import sealed
 from app.gateway import Caller
+from app.limits import Subscriptions
+from app.metrics import REGISTRY
 from app.model import Cursor
 from app.temporal import actions
 from tests.conftest import TemporalServer
 from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.waiting import eventually
 
 EVENTS = """
 subscription ($id: String!, $after: Cursor) {
@@ -114,3 +119,54 @@ async def test_another_tenants_run_cannot_be_watched_even_with_its_cursor(host: 
     assert hidden[0] == "NOT_FOUND"
     [mine] = await take(host, EVENTS, 1, member("acme"), id=place.workflow_id)
     assert mine["data"]["workflowEvents"]["event"]["eventId"] == 1
+
+
+def measure(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"tideline_{name}", labels) or 0.0
+
+
+async def test_what_is_resumed_what_is_lost_and_what_is_shared_is_counted(host: Host) -> None:
+    place = await begin(host)
+    stream = {"stream": "workflowEvents"}
+    replays, gaps = measure("replays_total", **stream), measure("gaps_total", **stream)
+    await take(host, EVENTS, 1, id=place.workflow_id)
+    assert measure("replays_total", **stream) == replays, "it began with the beginning"
+    [last] = await take(host, EVENTS, 1, id=place.workflow_id, after=sealed(replace(place, event_id=1)))
+    assert last["data"]["workflowEvents"]["event"]["eventId"] == 2
+    assert (measure("replays_total", **stream), measure("gaps_total", **stream)) == (replays + 1, gaps)
+    await take(host, EVENTS, 1, id=place.workflow_id, after=sealed(replace(place, run_id=str(uuid.uuid4()))))
+    assert measure("gaps_total", **stream) == gaps + 1
+    caller, operation = Caller(ANYBODY, "request-1"), Operation(EVENTS, {"id": place.workflow_id})
+    async with (
+        aclosing(host.engine.stream(operation, caller)) as one,
+        aclosing(host.engine.stream(operation, caller)) as other,
+    ):
+        assert (await anext(one)).body == (await anext(other)).body
+        assert measure("shared_executions") == 1
+    assert measure("shared_executions") == 0
+
+
+async def test_an_identity_has_so_many_subscriptions_and_each_that_ends_makes_room(host: Host) -> None:
+    place = await begin(host)
+    limited = replace(host, engine=Engine(replace(host.gateway, subscriptions=Subscriptions(10, 1))))
+    ann = replace(member("acme"), subject="ann")
+    operation = Operation(EVENTS, {"id": place.workflow_id})
+    for _ in range(3):
+        async with aclosing(limited.engine.stream(operation, Caller(ann, "request-1"))) as held:
+            await anext(held)
+            code, said = await refused(limited, EVENTS, ann, id=place.workflow_id)
+            assert code == "RATE_LIMITED"
+            assert "ann already has 1 subscriptions" in said
+            bob = replace(ann, subject="bob")
+            [answer] = await take(limited, EVENTS, 1, bob, id=place.workflow_id)
+            assert answer["data"]["workflowEvents"]["event"]["eventId"] == 1
+    assert (await refused(limited, EVENTS, ann, id="never-was"))[0] == "NOT_FOUND"
+    following = asyncio.create_task(take(limited, EVENTS, 9, ann, id=place.workflow_id))
+
+    async def is_open() -> int:
+        return limited.engine._gateway.subscriptions.open
+
+    await eventually(is_open)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert await is_open() == 0

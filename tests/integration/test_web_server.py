@@ -21,6 +21,7 @@ from app.settings import environment_of_child
 from app.web.messages import SUBPROTOCOL
 from app.web.server import bind, url_of
 from tests.integration.web_host import closed, hear, say
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 STREAM = {"Accept": "text/event-stream"}
@@ -122,6 +123,31 @@ async def test_slow_client_is_cut_under_the_production_loop() -> None:
         line = await running.line("slow client dropped")
         assert json.loads(line)["path"] == "/graphql"
         await running.line("told: ended flood")
+        writer.close()
+
+
+async def test_while_it_ends_it_is_not_ready_and_one_that_does_not_read_delays_it_by_the_grace_at_most() -> None:
+    async with gateway(TIDELINE_SHUTDOWN_GRACE="2") as running:
+        url = httpx.URL(await running.url())
+        reader, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
+        writer.write(b"GET /graphql?query=flood HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n")
+        await reader.readline()
+        started = asyncio.get_running_loop().time()
+        running.process.send_signal(signal.SIGTERM)
+
+        async def is_refused() -> bool:
+            try:
+                async with httpx.AsyncClient() as http:
+                    await http.get(url.copy_with(path="/health/ready"))
+            except httpx.ConnectError:
+                return True
+            return False
+
+        await eventually(is_refused)
+        assert running.process.returncode is None, "it is still ending"
+        assert await running.end() == 0
+        assert asyncio.get_running_loop().time() - started < 4
+        assert len(running.told("ended flood")) == 1
         writer.close()
 
 

@@ -11,7 +11,9 @@ import orjson
 import pytest
 
 from app.web.app import Pace
+from app.web.sse import ServerSentEvents
 from tests.integration.web_host import FLOOD, Host, fast, hosted, small_buffer
+from tests.waiting import eventually
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -119,7 +121,8 @@ async def test_silence_is_filled_with_comments_and_events_go_on_after_it() -> No
     async with hosted(pace=fast()) as host, asyncio.timeout(10):
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         reading = asyncio.create_task(lines_of(host, "wait", lines))
-        assert [await lines.get() for _ in range(3)] == ["event: next", 'data: {"data":{"wait":1}}', ""]
+        first = ["id: place-1", "event: next", 'data: {"data":{"wait":1}}', ""]
+        assert [await lines.get() for _ in first] == first
         for _ in range(2):
             assert [await lines.get(), await lines.get()] == [": ping", ""]
         host.script.more.set()
@@ -131,7 +134,7 @@ async def test_silence_is_filled_with_comments_and_events_go_on_after_it() -> No
 async def test_leaving_ends_the_stream_at_once() -> None:
     async with hosted() as host, asyncio.timeout(10):
         async with host.http.stream("POST", "/graphql", json={"query": "wait"}, headers=STREAM) as response:
-            assert await anext(response.aiter_lines()) == "event: next"
+            assert await anext(response.aiter_lines()) == "id: place-1"
         await host.script.ended["wait"].wait()
 
 
@@ -164,4 +167,25 @@ async def test_shutdown_ends_the_stream_whole_but_without_complete() -> None:
         assert asyncio.get_running_loop().time() - started < 2.0, "it is not waited for until the grace has passed"
         rest = [lines.get_nowait() for _ in range(lines.qsize())]
         assert "event: complete" not in rest
-        assert rest[-1] is None
+        *_, retry, blank, end = rest
+        assert (blank, end) == ("", None)
+        assert 200 <= int((retry or "").removeprefix("retry: ")) <= 3000
+
+
+def test_clients_are_told_different_moments_to_come_back() -> None:
+    assert len({ServerSentEvents().restart() for _ in range(100)}) > 50
+
+
+async def test_one_stream_too_many_is_turned_away_until_one_ends() -> None:
+    async with hosted(pace=fast(streams=1)) as host, asyncio.timeout(10):
+        async with host.http.stream("POST", "/graphql", json={"query": "wait"}, headers=STREAM) as first:
+            await anext(first.aiter_lines())
+            refused = await stream(host, "count")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+            assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+            assert (await host.http.post("/graphql", json={"query": "echo"})).status_code == 200
+
+        async def enters() -> bool:
+            return (await stream(host, "count")).status_code == 200
+
+        await eventually(enters)

@@ -125,7 +125,32 @@ async def test_leaving_ends_every_stream(abrupt: bool) -> None:
 async def test_ping_is_answered_and_pong_is_welcome(host: Host) -> None:
     async with host.session() as ws:
         await say(ws, type="pong")
-        await say(ws, type="ping", payload={"any": "thing"})
+        await say(ws, type="pong", payload={"any": "thing"})
+        await say(ws, type="ping")
+        assert await hear(ws) == {"type": "pong"}
+        await say(ws, type="ping", payload={"any": ["thing", None]})
+        assert await hear(ws) == {"type": "pong", "payload": {"any": ["thing", None]}}
+
+
+async def test_a_query_that_is_completed_before_its_end_has_no_result() -> None:
+    async with hosted() as host, host.session() as ws:
+        await subscribe(ws, "1", "slow")
+        await host.script.started["slow"].wait()
+        await say(ws, id="1", type="complete")
+        async with asyncio.timeout(5):
+            await host.script.ended["slow"].wait()
+        host.script.more.set()
+        await subscribe(ws, "2", "count", to=0)
+        assert await hear(ws) == {"id": "2", "type": "complete"}, "and nothing of the first"
+
+
+async def test_what_comes_after_the_end_of_an_operation_is_ignored(host: Host) -> None:
+    async with host.session() as ws:
+        for query in ("count", "syntax"):
+            await subscribe(ws, "1", query, to=0)
+            assert (await hear(ws))["type"] in {"complete", "error"}
+            await say(ws, id="1", type="complete")
+        await say(ws, type="ping")
         assert await hear(ws) == {"type": "pong"}
 
 
@@ -166,6 +191,16 @@ async def test_too_many_operations_are_an_error_of_the_last(host: Host) -> None:
         (b'{"type":"ping"}', "text frames"),
         (b"\xff\x00", "text frames"),
         ('{"type":"subscribe","id":1,"payload":{"query":"count"}}', "id of subscribe"),
+        ('{"type":"subscribe","id":"","payload":{"query":"count"}}', "id of subscribe"),
+        ('{"type":"subscribe","payload":{"query":"count"}}', "id of subscribe"),
+        ('{"type":"subscribe","id":"1"}', "JSON object"),
+        ('{"type":"subscribe","id":"1","payload":{}}', "query is missing"),
+        ('{"type":"complete"}', "id of complete"),
+        ('{"type":"ping","payload":[]}', "payload of ping"),
+        ('{"type":"connection_init","payload":"x"}', "payload of connection_init"),
+        ('{"type":"next","id":"1","payload":{}}', "Unknown message type"),
+        ('{"type":"connection_ack"}', "Unknown message type"),
+        ('{"type":"start","id":"1","payload":{"query":"count"}}', "Unknown message type"),
         ('{"type":"subscribe","id":"1","payload":"count"}', "payload of subscribe"),
         ('{"type":"subscribe","id":"1","payload":{"query":"a","variables":"x"}}', "variables must be an object"),
         ('{"type":"' + "é" * 100 + '"}', "Unknown message type"),
@@ -195,6 +230,14 @@ async def test_second_init_closes_4429(host: Host) -> None:
     async with host.session() as ws:
         await say(ws, type="connection_init")
         assert await closed(ws) == (4429, "Too many initialisation requests")
+
+
+async def test_second_init_before_the_first_is_answered_closes_4429(host: Host) -> None:
+    async with host.socket() as ws:
+        await say(ws, type="connection_init")
+        await say(ws, type="connection_init")
+        assert await hear(ws) == {"type": "connection_ack"}
+        assert (await closed(ws))[0] == 4429
 
 
 async def test_same_id_twice_closes_4409_and_ends_the_first() -> None:

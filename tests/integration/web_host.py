@@ -24,7 +24,7 @@ from app.settings import Settings
 from app.web.app import Pace
 from app.web.messages import SUBPROTOCOL
 from app.web.parts import Parts
-from app.web.server import Joined, bind, configuration
+from app.web.server import UNHEARD, Joined, bind, configuration
 from app.web.websocket import Limits
 from tests.waiting import eventually
 
@@ -43,13 +43,15 @@ def refusal(message: str, kind: str = "") -> Answer:
 
 @dataclass
 class Script:
-    """An engine whose documents are words: `echo`, `mutation`, `syntax`, `crash`, `count`, `wait`, `flood`."""
+    """An engine whose documents are words: `echo`, `mutation`, `syntax`, `crash`, `count`, `wait`, `slow`, `flood`."""
 
     ended: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     """By document: its stream has run its `finally`."""
     started: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     more: asyncio.Event = field(default_factory=asyncio.Event)
     """Lets `wait` go on."""
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether whoever waits has been told of a shutdown."""
     callers: list[Caller] = field(default_factory=list)
 
     async def execute(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> Answer:
@@ -59,6 +61,9 @@ class Script:
                 return refusal("Syntax Error: what?")
             case "mutation" if read_only:
                 return refusal("A mutation needs POST.", "mutation")
+            case "slow":
+                self.started["slow"].set()
+                await self.leaving.wait()
             case "crash":
                 raise RuntimeError("the secret of the engine")
         told = {"query": operation.query, "variables": operation.variables, "name": operation.operation_name}
@@ -74,9 +79,12 @@ class Script:
                 for number in range((operation.variables or {}).get("to", 3)):
                     yield answer({"count": number}, "subscription")
             elif query == "wait":
-                yield answer({"wait": 1}, "subscription")
+                yield replace(answer({"wait": 1}, "subscription"), cursor="place-1")
                 await self.more.wait()
                 yield answer({"wait": 2}, "subscription")
+            elif query == "slow":
+                await self.more.wait()
+                yield answer({"slow": 1}, "query")
             elif query == "flood":
                 while True:
                     yield answer("x" * FLOOD, "subscription")
@@ -162,15 +170,16 @@ async def hosted(
     pace: Pace | None = None,
     checks: Mapping[str, Check] | None = None,
     ping: float = 10.0,
+    unheard: float = UNHEARD,
 ) -> AsyncIterator[Host]:
     settings = settings or Settings(shutdown_grace=3.0)
     script = Script()
     door = Door(default_tenant="t", default_environment="e")
 
     async def join(_: Settings) -> Parts:
-        return Parts(cast(Engine, script), door, Health(checks or {}))
+        return Parts(cast(Engine, script), door, Health(checks or {}), leave=script.leaving.set)
 
-    listener = bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0, unheard=unheard)
     server = uvicorn.Server(configuration(settings, Joined(settings, join, pace), ping=ping))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
 
@@ -189,9 +198,9 @@ async def hosted(
         listener.close()
 
 
-def fast(**limits: Any) -> Pace:
+def fast(*, streams: int = 100, **limits: Any) -> Pace:
     """Clocks for tests."""
-    return Pace(heartbeat=0.1, send_deadline=0.5, websocket=Limits(**limits))
+    return Pace(heartbeat=0.1, send_deadline=0.5, streams=streams, websocket=Limits(**limits))
 
 
 def small_buffer() -> socket.socket:

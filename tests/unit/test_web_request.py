@@ -12,6 +12,7 @@ from app.errors import BadUserInput
 from app.web.request import (
     EVENT_STREAM,
     HTML,
+    MULTIPART,
     PLAIN_JSON,
     RESPONSE_JSON,
     best_type,
@@ -20,7 +21,7 @@ from app.web.request import (
     operation_from_parameters,
 )
 
-OFFERS = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM)
+OFFERS = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM, MULTIPART)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,11 @@ OFFERS = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM)
         ("*/*, application/graphql-response+json", RESPONSE_JSON),
         ("text/event-stream", EVENT_STREAM),
         ("text/event-stream, multipart/mixed", EVENT_STREAM),
+        ("multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json;q=0.9", MULTIPART),
+        ('Multipart/Mixed; SubscriptionSpec="1.0", application/json', MULTIPART),
+        ("multipart/mixed;deferSpec=20220824,application/json", PLAIN_JSON),
+        ("multipart/mixed", PLAIN_JSON),
+        ("application/json, multipart/mixed;subscriptionSpec=1.0", PLAIN_JSON),
         ("application/graphql-response+json, application/json, text/event-stream", RESPONSE_JSON),
         ("text/event-stream;q=0", PLAIN_JSON),
         ("text/event-stream;q=soon, application/graphql-response+json;q=0.1", RESPONSE_JSON),

@@ -12,6 +12,7 @@ from app.api.queries.nodes import NodeQuery
 from app.api.queries.schedules import ScheduleQuery
 from app.api.queries.stats import StatsQuery
 from app.api.queries.task_queues import TaskQueueQuery
+from app.api.queries.updates import UpdateQuery
 from app.api.queries.viewer import ViewerQuery
 from app.api.queries.workers import WorkerQuery
 from app.api.queries.workflows import WorkflowQuery
@@ -21,6 +22,7 @@ from app.api.queries.workflows import WorkflowQuery
 class Query(
     NodeQuery,
     WorkflowQuery,
+    UpdateQuery,
     DefinitionQuery,
     ScheduleQuery,
     TaskQueueQuery,

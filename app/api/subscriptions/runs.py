@@ -11,6 +11,7 @@ import strawberry
 from app.api.context import Info
 from app.api.scalars import Cursor
 from app.api.sharing import Mark, Update
+from app.api.subscriptions.counting import began, met
 from app.api.types.execution import WorkflowExecution
 from app.api.types.update import EventUpdate, ProgressUpdate, event_update, opened, progress_update, state
 
@@ -36,8 +37,10 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.progress(context.identity, namespace, workflow_id, run_id, place, max_rate)
+        began(info, "workflowProgress", resumed=place is not None)
         async with aclosing(steps):
             async for step in steps:
+                met("workflowProgress", step.gap)
                 yield Update(
                     step.cursor,
                     partial(progress_update, step, context),
@@ -62,8 +65,10 @@ class RunSubscription:
     ) -> AsyncGenerator[Update, None]:
         context, place = info.context, opened(info.context.resume or after)
         steps = context.gateway.watching.events(context.identity, namespace, workflow_id, run_id, place)
+        began(info, "workflowEvents", resumed=place is not None)
         async with aclosing(steps):
             async for step in steps:
+                met("workflowEvents", step.gap)
                 mark = Mark(step.ref, step.cursor.event_id)
                 yield Update(step.cursor, partial(event_update, step), mark=mark, happened=step.time)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app import model
-from app.api.context import Context
+from app.api.context import Context, Info
 from app.api.scalars import Cursor
 from app.api.types.event import EventValue, HistoryEvent
 from app.api.types.execution import WorkflowExecution
@@ -34,10 +34,15 @@ class ProgressUpdate:
 
 @strawberry.type(description="One event of a run, or of a run that continues it.")
 class EventUpdate:
+    step: strawberry.Private[EventStep]
     cursor: Cursor
     event: HistoryEvent | None = strawberry.field(description="Null only where `gap` is not.")
     run_id: strawberry.ID
     gap: Gap | None = strawberry.field(description="Where the log behind the given cursor is gone.")
+
+    @strawberry.field(description="Whether nothing can follow: the last run has closed with this event.")
+    async def is_last(self, info: Info) -> bool:
+        return await info.context.gateway.watching.is_last(self.step)
 
 
 def progress_update(step: ProgressStep, context: Context) -> tuple[ProgressUpdate, str]:
@@ -56,12 +61,19 @@ def progress_update(step: ProgressStep, context: Context) -> tuple[ProgressUpdat
 def event_update(step: EventStep) -> tuple[EventUpdate, str]:
     cursor = sealed(step.cursor)
     update = EventUpdate(
+        step=step,
         cursor=cursor,
-        event=EventValue(step.event, step.projection, step.ref) if step.event is not None else None,  # type: ignore[arg-type]
+        event=_event(step),  # type: ignore[arg-type]
         run_id=strawberry.ID(step.ref.run_id),
         gap=gap_of(step.gap),
     )
     return update, cursor
+
+
+def _event(step: EventStep) -> EventValue | None:
+    if step.event is None:
+        return None
+    return EventValue(step.event, None, step.row) if step.row else EventValue(step.event, step.projection, step.ref)
 
 
 def state(step: StateStep, context: Context) -> tuple[model.Execution, None]:
