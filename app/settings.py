@@ -160,6 +160,12 @@ class Settings:
     alerts: Path | None = setting(
         "TIDELINE_ALERTS", None, Path, "TOML file with the rules of alerts, one [[rule]] table each; read by `index`"
     )
+    accept_namespaces: tuple[str, ...] = setting(
+        "TIDELINE_ACCEPT_NAMESPACES",
+        (),
+        _names,
+        "ids of Temporal namespaces that the index may go over to when Temporal was made anew, by commas; or any",
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod
