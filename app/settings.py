@@ -145,7 +145,8 @@ class Settings:
         "",
         str,
         "URL of the codec server that decodes payloads, without /decode; {namespace} stands for the namespace. What"
-        " workflows publish (memos, summaries, progress, phases) is then kept decoded in the index",
+        " workflows publish (memos, summaries, progress, phases) and what failures say is then kept decoded in the"
+        " index",
     )
     codec_authorization: Secret | None = setting(
         "TIDELINE_CODEC_AUTHORIZATION", None, Secret, "Authorization header for the codec server, such as Bearer ..."

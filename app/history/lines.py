@@ -14,7 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from app.history.events import event_type_name
 from app.history.names import enum_name, words
 from app.history.naming import FromEvents, Names
-from app.protos import seconds_of, text_of
+from app.protos import said_in, seconds_of, text_of
 
 Line = Callable[[Any, HistoryEvent, Names], str]
 _NAMELESS: Names = FromEvents({})
@@ -34,7 +34,7 @@ def _reason(failure: Failure) -> str:
     """The message of the innermost cause, which is what went wrong."""
     while failure.HasField("cause"):
         failure = failure.cause
-    return _because(failure.message)
+    return _because(said_in(failure).get("message", failure.message))
 
 
 def _because(text: str) -> str:

@@ -24,7 +24,7 @@ from app.store.pieces import INLINE_BYTES, Packer, Piece, unpacked
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
 
-PROJECTOR_VERSION = 2
+PROJECTOR_VERSION = 3
 """Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
 again from the history."""
 NOT_PROJECTED = 0
