@@ -89,6 +89,9 @@ INDEXER_LAG = _gauge(
 )
 INDEXER_TICKS = _counter("indexer_ticks", "Rounds of the indexer", "namespace", "outcome")
 VISIBILITY_REQUESTS = _counter("indexer_visibility_requests", "Pages of Temporal's visibility read", "namespace")
+INDEXER_REFUSED = _gauge(
+    "indexer_namespace_refused", "1 while Temporal has another namespace under the name than the index", "namespace"
+)
 INDEXED = _counter("indexer_rows_written", "Executions written to the index", "namespace")
 ARCHIVED = _counter("indexer_archived", "Closed histories archived", "namespace", "outcome")
 PRUNED = _counter("indexer_pruned", "Closed runs forgotten after their retention", "namespace")

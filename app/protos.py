@@ -137,18 +137,31 @@ def failure_of(proto: FailureProto) -> Failure:
         type_ = proto.nexus_operation_execution_failure_info.operation
     elif info == "nexus_handler_failure_info":
         type_ = proto.nexus_handler_failure_info.type
+    said = said_in(proto)
     return Failure(
-        message=proto.message,
+        message=said.get("message", proto.message),
         kind=_KINDS.get(info, FailureKind.UNKNOWN),
         type=type_,
         non_retryable=non_retryable,
         timeout_type=timeout_type,
         source=proto.source or None,
-        stack_trace=proto.stack_trace or None,
+        stack_trace=said.get("stack_trace", proto.stack_trace) or None,
         details=details,
-        encoded_attributes=payload_of(proto.encoded_attributes) if proto.HasField("encoded_attributes") else None,
+        encoded_attributes=(
+            payload_of(proto.encoded_attributes) if proto.HasField("encoded_attributes") and not said else None
+        ),
         cause=failure_of(proto.cause) if proto.HasField("cause") else None,
     )
+
+
+def said_in(proto: FailureProto) -> dict[str, str]:
+    """The message and stack_trace that some SDKs put into a payload; empty where they did not, or a codec hides it."""
+    if not proto.HasField("encoded_attributes"):
+        return {}
+    value = json_of(payload_of(proto.encoded_attributes))
+    if not isinstance(value, dict):
+        return {}
+    return {name: said for name in ("message", "stack_trace") if isinstance(said := value.get(name), str)}
 
 
 def timeout_type_name(value: int) -> str:

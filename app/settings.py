@@ -160,7 +160,8 @@ class Settings:
         "",
         str,
         "URL of the codec server that decodes payloads, without /decode; {namespace} stands for the namespace. What"
-        " workflows publish (memos, summaries, progress, phases) is then kept decoded in the index",
+        " workflows publish (memos, summaries, progress, phases) and what failures say is then kept decoded in the"
+        " index",
     )
     codec_authorization: Secret | None = setting(
         "TIDELINE_CODEC_AUTHORIZATION", None, Secret, "Authorization header for the codec server, such as Bearer ..."
@@ -174,6 +175,12 @@ class Settings:
     )
     alerts: Path | None = setting(
         "TIDELINE_ALERTS", None, Path, "TOML file with the rules of alerts, one [[rule]] table each; read by `index`"
+    )
+    accept_namespaces: tuple[str, ...] = setting(
+        "TIDELINE_ACCEPT_NAMESPACES",
+        (),
+        _names,
+        "ids of Temporal namespaces that the index may go over to when Temporal was made anew, by commas; or any",
     )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 

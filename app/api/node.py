@@ -12,8 +12,11 @@ import strawberry
 
 from app.errors import BadUserInput
 from app.model import Activity, Execution, ExecutionRef, TimelineItem
+from app.store.alerts import Alert
 
 T = TypeVar("T")
+_SIZES = {"WorkflowExecution": 3, "Activity": 4, "TimelineItem": 4, "Alert": 1}
+"""How many parts the id of each kind has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +44,39 @@ class Node:
 
 
 def node_id(value: object) -> strawberry.ID:
-    """The global id of a run or of a part of one."""
+    """The global id of a run, of a part of one, or of an alert."""
     match value:
         case Execution():
-            return _sealed("WorkflowExecution", value.ref)
+            return _sealed("WorkflowExecution", *_parts(value.ref))
+        case Alert():
+            return _sealed("Alert", str(value.id))
         case Bound(ref=ref, value=Activity() as activity):
-            return _sealed("Activity", ref, str(activity.scheduled_event_id))
+            return _sealed("Activity", *_parts(ref), str(activity.scheduled_event_id))
         case Bound(ref=ref, value=TimelineItem() as item):
-            return _sealed("TimelineItem", ref, item.key)
+            return _sealed("TimelineItem", *_parts(ref), item.key)
         case _:
             raise TypeError(f"{type(value).__name__} is no node")
 
 
-def _sealed(kind: str, ref: ExecutionRef, *part: str) -> strawberry.ID:
-    parts = [ref.namespace, ref.workflow_id, ref.run_id, *part]
+def _parts(ref: ExecutionRef) -> tuple[str, str, str]:
+    return ref.namespace, ref.workflow_id, ref.run_id
+
+
+def _sealed(kind: str, *parts: str) -> strawberry.ID:
     return strawberry.ID(base64.urlsafe_b64encode(f"{kind}:".encode() + orjson.dumps(parts)).decode("ascii"))
 
 
-def parse_node_id(text: str, argument: str) -> tuple[str, ExecutionRef, str | None]:
-    """Kind, run and part of a global id; BadUserInput for anything else."""
+def parse_node_id(text: str, argument: str) -> tuple[str, list[str]]:
+    """Kind and parts of a global id; BadUserInput for anything else."""
     try:
         kind, _, body = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True).partition(b":")
         parts = orjson.loads(body)
-        if not (isinstance(parts, list) and len(parts) in {3, 4} and all(isinstance(each, str) for each in parts)):
-            raise ValueError("not the parts of a run")
-        return kind.decode("ascii"), ExecutionRef(*parts[:3]), parts[3] if len(parts) == 4 else None
+        name = kind.decode("ascii")
+        if not isinstance(parts, list) or _SIZES.get(name) != len(parts):
+            raise ValueError("not the parts of a node")
+        if not all(isinstance(each, str) for each in parts):
+            raise ValueError("not the texts of a node")
+        return name, parts
     except (ValueError, UnicodeError, binascii.Error):
         raise BadUserInput(
             f"{argument} {text[:60]!r} is not an id of a node. Pass the id field of an object, unchanged.",

@@ -21,6 +21,11 @@ class AlertReading:
         wanted = scoped(identity, filter_)
         return Page(()) if wanted is None else await self._alerts.page(wanted, limit, after)
 
+    async def get(self, identity: Identity, id_: int) -> Alert | None:
+        """One alert; None where there is none that the caller may see."""
+        found = (await self.page(identity, AlertFilter(id=id_), 1, None)).items
+        return found[0] if found else None
+
     async def count(self, identity: Identity, filter_: AlertFilter) -> int:
         require(identity, Action.READ)
         wanted = scoped(identity, filter_)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.errors import NotFound
-from app.history import event_type_name
+from app.history import event_type_name, referred_by
 from app.model import Execution
 from app.store.archive import Archive
 from app.temporal import reads
@@ -62,6 +62,20 @@ class Histories:
                 if not types or event_type_name(event) in types:
                     found.append(event)
         return EventPage(found, end, has_next=False)
+
+    async def referred(self, execution: Execution, events: Sequence[HistoryEvent]) -> Mapping[int, HistoryEvent] | None:
+        """These events of an archived run and those that they refer to, by their numbers, with what folding reads
+        in the clear. None where the archive does not have the run."""
+        if not execution.status.is_closed:
+            return None
+        known = {each.event_id: each for each in events}
+        missing = set[int]().union(*map(referred_by, events)) - known.keys()
+        try:
+            known |= {each.event_id: each for each in await self._archive.events(execution.ref, missing)}
+        except NotFound:
+            return None
+        readable, _ = await self._temporal.payloads.readable(execution.namespace, list(known.values()))
+        return {each.event_id: each for each in readable}
 
     async def count(self, execution: Execution, types: Collection[str]) -> int:
         """How many events of these types the run has."""

@@ -30,7 +30,7 @@ class Lists:
         except DeadlineExceeded as error:
             raise DeadlineExceeded(
                 "Postgres did not find the runs of this filter in its time. Narrow it, such as by startTime, tenant or"
-                " workflowType; instead of workflowId contains, use startsWith or search."
+                " workflowType; a workflowId that contains less than three letters is not found by an index."
             ) from error
 
     async def count(self, identity: Identity, filter_: Filter) -> Count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from textwrap import shorten
@@ -14,56 +13,28 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from app.history.events import event_type_name
 from app.history.names import enum_name, words
-from app.model import Activity, Projection, TimelineItem
-from app.protos import seconds_of, text_of
+from app.history.naming import FromEvents, Names
+from app.protos import said_in, seconds_of, text_of
+
+Line = Callable[[Any, HistoryEvent, Names], str]
+_NAMELESS: Names = FromEvents({})
 
 
-class _Names:
-    """Looks up what an event refers to by event id alone; plain words where nothing is known of it."""
-
-    def __init__(self, projection: Projection | None) -> None:
-        self._activities = projection.activities if projection else ()
-        self._timeline = projection.timeline if projection else ()
-
-    def activity(self, event_id: int) -> str:
-        found = self._activity(event_id)
-        return f"Activity {found.activity_type}" if found else "Activity"
-
-    def attempt(self, event_id: int) -> str:
-        found = self._activity(event_id)
-        return f" (attempt {found.attempt})" if found and found.attempt > 1 else ""
-
-    def bar(self, kind: str, event_id: int, default: str) -> str:
-        found = self._bar(f"{kind}:{event_id}")
-        return f"{default} {found.name}" if found else default
-
-    def _activity(self, event_id: int) -> Activity | None:
-        place = bisect_left(self._activities, event_id, key=lambda each: each.scheduled_event_id)
-        found = self._activities[place] if place < len(self._activities) else None
-        return found if found and found.scheduled_event_id == event_id else None
-
-    def _bar(self, key: str) -> TimelineItem | None:
-        return next((item for item in self._timeline if item.key == key), None)
-
-
-Line = Callable[[Any, HistoryEvent, _Names], str]
-
-
-def human_line(event: HistoryEvent, projection: Projection | None = None) -> str:
+def human_line(event: HistoryEvent, names: Names = _NAMELESS) -> str:
     """What happened, in one sentence. Most events name what they speak of by the id of an earlier event
-    only: with the run's projection the sentence has its name and attempt too."""
+    only: with `names` the sentence has its name and attempt too."""
     which = event.WhichOneof("attributes")
     line = LINES.get(event.event_type)
     if which is None or line is None:
         return words(event_type_name(event)).capitalize()
-    return line(getattr(event, which), event, _Names(projection))
+    return line(getattr(event, which), event, names)
 
 
 def _reason(failure: Failure) -> str:
     """The message of the innermost cause, which is what went wrong."""
     while failure.HasField("cause"):
         failure = failure.cause
-    return _because(failure.message)
+    return _because(said_in(failure).get("message", failure.message))
 
 
 def _because(text: str) -> str:
@@ -71,43 +42,48 @@ def _because(text: str) -> str:
     return f": {shorten(text, 160, placeholder='…')}" if text else ""
 
 
-def _started(a: Any, event: HistoryEvent, _names: _Names) -> str:
+def _started(a: Any, event: HistoryEvent, _names: Names) -> str:
     attempt = f" (attempt {a.attempt})" if a.attempt > 1 else ""
     summary = text_of(event.user_metadata.summary)
     return f"Workflow {a.workflow_type.name} started{attempt}{_because(summary or '')}"
 
 
-def _task_failed(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+def _task_failed(a: Any, _event: HistoryEvent, _names: Names) -> str:
     cause = enum_name(WorkflowTaskFailedCause, a.cause, "WORKFLOW_TASK_FAILED_CAUSE_")
     if cause == "RESET_WORKFLOW":
         return f"Workflow reset{_reason(a.failure)}"
     return f"Workflow task failed{_reason(a.failure) or _because(words(cause))}"
 
 
-def _task_timed_out(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+def _task_timed_out(a: Any, _event: HistoryEvent, _names: Names) -> str:
     return f"Workflow task timed out ({words(enum_name(TimeoutType, a.timeout_type, 'TIMEOUT_TYPE_'))})"
 
 
-def _activity_scheduled(a: Any, event: HistoryEvent, _names: _Names) -> str:
+def _activity_scheduled(a: Any, event: HistoryEvent, _names: Names) -> str:
     summary = text_of(event.user_metadata.summary)
     return f"Activity {a.activity_type.name} scheduled{_because(summary or '')}"
 
 
-def _activity_started(a: Any, _event: HistoryEvent, names: _Names) -> str:
+def _activity_started(a: Any, _event: HistoryEvent, names: Names) -> str:
     attempt = f" (attempt {a.attempt})" if a.attempt > 1 else ""
-    return f"{names.activity(a.scheduled_event_id)} started{attempt}"
+    return f"{_activity(a, names)} started{attempt}"
+
+
+def _activity(a: Any, names: Names) -> str:
+    name = names.activity(a.scheduled_event_id)
+    return f"Activity {name}" if name else "Activity"
 
 
 def _activity_ended(word: str) -> Line:
-    def line(a: Any, _event: HistoryEvent, names: _Names) -> str:
+    def line(a: Any, _event: HistoryEvent, names: Names) -> str:
         reason = _reason(a.failure) if hasattr(a, "failure") else ""
-        number = a.scheduled_event_id
-        return f"{names.activity(number)} {word}{reason}{names.attempt(number)}"
+        attempt = names.attempt(a.scheduled_event_id, getattr(a, "started_event_id", 0))
+        return f"{_activity(a, names)} {word}{reason}" + (f" (attempt {attempt})" if attempt > 1 else "")
 
     return line
 
 
-def _timer_started(a: Any, event: HistoryEvent, _names: _Names) -> str:
+def _timer_started(a: Any, event: HistoryEvent, _names: Names) -> str:
     seconds = seconds_of(a.start_to_fire_timeout) or 0
     name = text_of(event.user_metadata.summary) or a.timer_id
     return f"Timer {name} started for {timedelta(seconds=seconds)}"
@@ -116,27 +92,28 @@ def _timer_started(a: Any, event: HistoryEvent, _names: _Names) -> str:
 def _bar(kind: str, default: str, word: str, field: str) -> Line:
     """A sentence on the bar that began with the event whose id is in `field`."""
 
-    def line(a: Any, _event: HistoryEvent, names: _Names) -> str:
+    def line(a: Any, _event: HistoryEvent, names: Names) -> str:
         reason = _reason(a.failure) if hasattr(a, "failure") else ""
-        return f"{names.bar(kind, getattr(a, field), default)} {word}{reason}"
+        name = names.bar(kind, getattr(a, field))
+        return f"{default} {name} {word}{reason}" if name else f"{default} {word}{reason}"
 
     return line
 
 
 def _child(word: str) -> Line:
-    def line(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+    def line(a: Any, _event: HistoryEvent, _names: Names) -> str:
         reason = _reason(a.failure) if hasattr(a, "failure") else ""
         return f"Child workflow {a.workflow_type.name} {word}{reason}"
 
     return line
 
 
-def _update_accepted(a: Any, event: HistoryEvent, names: _Names) -> str:
+def _update_accepted(a: Any, event: HistoryEvent, names: Names) -> str:
     name = a.accepted_request.input.name
     return f"Update {name} accepted" if name else f"Update {a.protocol_instance_id} accepted"
 
 
-def _update_completed(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+def _update_completed(a: Any, _event: HistoryEvent, _names: Names) -> str:
     failed = a.outcome.HasField("failure")
     return f"Update {a.meta.update_id} " + (f"failed{_reason(a.outcome.failure)}" if failed else "completed")
 
@@ -144,14 +121,14 @@ def _update_completed(a: Any, _event: HistoryEvent, _names: _Names) -> str:
 def _named(template: str) -> Line:
     """A sentence from the attributes and, as `event`, the event."""
 
-    def line(a: Any, event: HistoryEvent, _names: _Names) -> str:
+    def line(a: Any, event: HistoryEvent, _names: Names) -> str:
         return template.format(a=a, event=event)
 
     return line
 
 
 def _keys(verb: str, fields: Callable[[Any], Mapping[str, Any]]) -> Line:
-    def line(a: Any, _event: HistoryEvent, _names: _Names) -> str:
+    def line(a: Any, _event: HistoryEvent, _names: Names) -> str:
         return f"{verb} {', '.join(sorted(fields(a)))}"
 
     return line

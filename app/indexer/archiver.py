@@ -19,6 +19,7 @@ from app.errors import (
     TidelineError,
 )
 from app.history import Projector
+from app.indexer.origins import AnotherNamespace
 from app.indexer.supervision import backoff, for_each
 from app.indexer.writer import Writer
 from app.log import logger
@@ -41,7 +42,7 @@ _IDLE_SECONDS = 5.0
 _LONGEST_PAUSE = 300.0
 _MAX_FAILING = 1000
 
-_EVERYBODYS = (TemporalUnavailable, DatabaseUnavailable, DeadlineExceeded, RateLimited)
+_EVERYBODYS = (TemporalUnavailable, DatabaseUnavailable, DeadlineExceeded, RateLimited, AnotherNamespace)
 """Failures that say nothing about the run: the whole archiver waits."""
 
 

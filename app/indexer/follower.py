@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app import metrics
-from app.errors import BadUserInput
+from app.errors import BadUserInput, TidelineError
 from app.indexer.clock import ServerClock
+from app.indexer.origins import Origins
 from app.indexer.supervision import for_each
 from app.indexer.writer import Writer
 from app.limits import TokenBucket
@@ -70,6 +71,7 @@ class Follower:
         executions: Executions,
         watermarks: Watermarks,
         writer: Writer,
+        origins: Origins,
         *,
         page_size: int = PAGE_SIZE,
     ) -> None:
@@ -78,6 +80,7 @@ class Follower:
         self._executions = executions
         self._watermarks = watermarks
         self._writer = writer
+        self._origins = origins
         self._page_size = page_size
         self._server = ServerClock()
         self._bucket = TokenBucket(REQUESTS_PER_SECOND, capacity=1)
@@ -130,6 +133,8 @@ class Follower:
         """
         past = self._past
         if past is None:
+            # First, since the watermark is that of the index's own namespace.
+            await self._origins.check(self.namespace)
             stored = await self._watermarks.seen_until(self.namespace)
             past = self._past = _Past(stored and stored - _WIDE_OVERLAP, time.monotonic())
         try:
@@ -193,12 +198,17 @@ class Follower:
             return await self._page(query, token)
 
     async def _page(self, query: str, token: bytes) -> tuple[list[Execution], bytes]:
-        """One request of visibility, when its turn has come."""
+        """One request of visibility, when its turn has come. Raises AnotherNamespace as `Origins`."""
+        await self._origins.check(self.namespace)
         async with self._asking:
             while wait := self._bucket.take(time.monotonic()):  # noqa: ASYNC110 - only time fills the bucket
                 await asyncio.sleep(wait)
         metrics.VISIBILITY_REQUESTS.labels(self.namespace).inc()
-        rows, token = await reads.list_executions(self._temporal, self.namespace, query, self._page_size, token)
+        try:
+            rows, token = await reads.list_executions(self._temporal, self.namespace, query, self._page_size, token)
+        except TidelineError:
+            self._origins.doubt(self.namespace)
+            raise
         now = time.monotonic()
         for row in rows:
             self._server.saw(row.close_time or row.start_time, now)

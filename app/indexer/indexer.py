@@ -16,6 +16,7 @@ from app.indexer.alerter import EVERY_SECONDS as ALERT_SECONDS
 from app.indexer.alerter import Alerter
 from app.indexer.archiver import Archiver
 from app.indexer.follower import PAGE_SIZE, Follower
+from app.indexer.origins import Origins
 from app.indexer.profiler import PROFILE_SECONDS, STATISTICS_SECONDS, Profiler
 from app.indexer.pruner import PRUNE_SECONDS, Pruner
 from app.indexer.supervision import backoff, repeat
@@ -27,6 +28,7 @@ from app.store.alerts import Alerts
 from app.store.lock import SessionLock
 from app.store.profiles import Profiles
 from app.store.retention import Retention
+from app.store.sources import Sources
 from app.store.sums import Sums
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import configured
@@ -71,6 +73,7 @@ async def run(settings: Settings) -> None:
                 lambda: bus.listen(hints.RUNS),
                 kept_days=settings.archive_retention_days,
                 rules=rules,
+                accepted=settings.accept_namespaces,
             )
             await indexer.run()
     finally:
@@ -93,7 +96,7 @@ class Indexer:
     """Follows every namespace of `temporal` while it holds the lock in the database at `url`.
 
     `publish` sends hints; `listen` begins to hear the hints that name runs. `kept_days` is how long closed runs
-    are kept where their tenant does not say; None is for ever.
+    are kept where their tenant does not say; None is for ever. `accepted` is as `Origins` has it.
     """
 
     def __init__(
@@ -107,15 +110,17 @@ class Indexer:
         page_size: int = PAGE_SIZE,
         kept_days: float | None = None,
         rules: Sequence[Rule] = (),
+        accepted: Sequence[str] = (),
     ) -> None:
         executions = Executions(database)
         self._changes = Changes(database)
         self._lock = SessionLock(url, _LOCK, application_name="tideline indexer lock")
         self._namespaces = temporal.namespaces
         self._listen = listen
-        self._writer = Writer(executions, temporal, publish)
+        origins = Origins(temporal, Sources(database), accepted)
+        self._writer = Writer(executions, temporal, origins, publish)
         self._make_follower: Callable[[str], Follower] = lambda namespace: Follower(
-            namespace, temporal, executions, Watermarks(database), self._writer, page_size=page_size
+            namespace, temporal, executions, Watermarks(database), self._writer, origins, page_size=page_size
         )
         self._archiver = Archiver(self._namespaces, temporal, executions, Archive(database), self._writer)
         self._pruner = Pruner(Retention(database), self._writer, kept_days)

@@ -8,10 +8,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from app import metrics
 from app.errors import NotFound
+from app.indexer.origins import Origins
 from app.model import Execution, ExecutionRef
 from app.store.executions import Executions
 from app.temporal import reads
@@ -56,10 +56,11 @@ def fingerprint(row: Execution) -> int:
 class Writer:
     """The indexer's way into the index. `closed` is set whenever there may be something new to archive."""
 
-    def __init__(self, executions: Executions, temporal: Temporal, publish: Publish) -> None:
+    def __init__(self, executions: Executions, temporal: Temporal, origins: Origins, publish: Publish) -> None:
         self.closed = asyncio.Event()
         self._executions = executions
         self._temporal = temporal
+        self._origins = origins
         self._publish = publish
         self._fingerprints = Fingerprints()
 
@@ -84,6 +85,7 @@ class Writer:
 
     async def refresh(self, ref: ExecutionRef) -> None:
         """Ask Temporal about one run: write what it says, or forget the run with it."""
+        await self._origins.check(ref.namespace)
         try:
             described = await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)
         except NotFound:
@@ -92,9 +94,9 @@ class Writer:
             await self.record([described.execution])
 
     async def forget(self, ref: ExecutionRef) -> None:
-        """Temporal has not found the run. Raises NotFound, and forgets nothing, where the namespace is not
-        there either: that says nothing of the run."""
-        await self._temporal.call("describe_namespace", DescribeNamespaceRequest(namespace=ref.namespace))
+        """Temporal has not found the run. Raises as `Origins.verify`, and forgets nothing, where the namespace is
+        not there either, or is another one: that says nothing of the run."""
+        await self._origins.verify(ref.namespace)
         self._fingerprints.forget(ref)
         if await self._executions.delete(ref):
             await self.tell()

@@ -41,6 +41,7 @@ class AlertFilter:
     """What is None or empty does not restrict. `tenant` and `environment` are the caller's scope as well: with them
     only alerts of theirs are found, none of the platform."""
 
+    id: int | None = None
     is_open: bool | None = None
     kinds: tuple[AlertKind, ...] = ()
     severities: tuple[Severity, ...] = ()
@@ -229,7 +230,7 @@ def _open_run(row: Row) -> OpenRun:
 
 def _conditions(filter_: AlertFilter) -> Conditions:
     conditions = Conditions()
-    for name in ("rule", "workflow_id", "tenant", "environment"):
+    for name in ("id", "rule", "workflow_id", "tenant", "environment"):
         if (value := getattr(filter_, name)) is not None:
             conditions.add(f"{name} = {{}}", value)
     conditions.any_of("kind", filter_.kinds)

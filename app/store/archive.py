@@ -24,7 +24,7 @@ from app.store.pieces import INLINE_BYTES, Packer, Piece, unpacked
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
 
-PROJECTOR_VERSION = 2
+PROJECTOR_VERSION = 3
 """Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
 again from the history."""
 NOT_PROJECTED = 0
@@ -190,6 +190,23 @@ class Archive:
             position = piece["first_event_id"] if reverse else piece["last_event_id"]
         if not found and await self.length(ref) is None:
             raise NotFound(f"The history of {ref.workflow_id!r} is not archived.")
+
+    async def events(self, ref: ExecutionRef, numbers: Iterable[int]) -> list[HistoryEvent]:
+        """Those events of an archived run, oldest first. Reads the pieces that have them, one at a time.
+
+        NotFound where the run is not archived.
+        """
+        found: list[HistoryEvent] = []
+        wanted, last = set(numbers), 0
+        while left := [number for number in wanted if number > last]:
+            piece = await self._piece(ref, min(left) - 1, reverse=False)
+            if piece is None:
+                break
+            found += [each for each in await unpacked(piece["events"]) if each.event_id in wanted]
+            last = piece["last_event_id"]
+        if not found and await self.length(ref) is None:
+            raise NotFound(f"The history of {ref.workflow_id!r} is not archived.")
+        return found
 
     async def _piece(self, ref: ExecutionRef, position: int, *, reverse: bool) -> Row | None:
         rule = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload as PayloadProto
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
 from app.errors import TidelineError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # What Temporal's own converters write; everything else is the work of a codec.
 _CLEAR = frozenset({b"", b"json/plain", b"json/protobuf", b"binary/plain", b"binary/null", b"binary/protobuf"})
+_FAILING = frozenset({"failure", "last_failure", "outcome"})
+"""The fields of an event in which there may be a failure."""
 _CACHE_BYTES = 16_000_000
 _SMALL_BYTES = 16_384
 """A larger payload is no summary, phase or progress: folding goes on without its value."""
@@ -109,8 +112,8 @@ class Payloads:
         return complete
 
     async def readable(self, namespace: str, events: Sequence[HistoryEvent]) -> tuple[Sequence[HistoryEvent], bool]:
-        """The events with what folding reads in the clear: summaries, memos and markers; and False where the codec
-        was away. Inputs and results stay as they are, and so does what cannot be decoded."""
+        """The events with what folding reads in the clear: summaries, memos, markers and what failures say; and
+        False where the codec was away. Inputs and results stay as they are, and so does what cannot be decoded."""
         if self._codec is None:
             return events, True
         copies = [_copy(event) if any(map(_is_hidden, _small(event))) else event for event in events]
@@ -158,6 +161,7 @@ def _small(event: HistoryEvent) -> Iterator[PayloadProto]:
     if event.HasField("user_metadata"):
         yield from slots_of(event.user_metadata)
     which = event.WhichOneof("attributes")
+    yield from _said(getattr(event, which) if which else None)
     if which == "workflow_execution_started_event_attributes":
         yield from event.workflow_execution_started_event_attributes.memo.fields.values()
     elif which == "workflow_properties_modified_event_attributes":
@@ -165,6 +169,24 @@ def _small(event: HistoryEvent) -> Iterator[PayloadProto]:
     elif which == "marker_recorded_event_attributes":
         for payloads in event.marker_recorded_event_attributes.details.values():
             yield from (each for each in payloads.payloads if len(each.data) <= _SMALL_BYTES)
+
+
+def _said(attributes: Message | None) -> Iterator[PayloadProto]:
+    """What the failures of an event say, where that is in payloads."""
+    names = attributes.DESCRIPTOR.fields_by_name if attributes is not None else {}
+    for name in _FAILING.intersection(names):
+        failing: Any = getattr(attributes, name)
+        yield from said_by(failing.failure if name == "outcome" else failing)
+
+
+def said_by(failure: Failure) -> Iterator[PayloadProto]:
+    """What a failure and its causes say, where that is in payloads."""
+    while True:
+        if failure.HasField("encoded_attributes") and len(failure.encoded_attributes.data) <= _SMALL_BYTES:
+            yield failure.encoded_attributes
+        if not failure.HasField("cause"):
+            return
+        failure = failure.cause
 
 
 def _is_hidden(slot: PayloadProto) -> bool:

@@ -34,7 +34,7 @@ from app.model import (
 )
 from app.protos import failure_of, payloads_of, text_of, time_of
 from app.temporal.connection import Temporal
-from app.temporal.payloads import slots_of
+from app.temporal.payloads import said_by, slots_of
 from app.temporal.rows import execution_of
 
 if TYPE_CHECKING:
@@ -96,11 +96,12 @@ async def describe(temporal: Temporal, namespace: str, workflow_id: str, run_id:
 
 
 def _shown_of(response: DescribeWorkflowExecutionResponse) -> Iterator[PayloadProto]:
-    """The payloads that are read at once: the memo, what the run says of itself, and heartbeats."""
+    """The payloads that are read at once: the memo, what the run says of itself, heartbeats and failures."""
     yield from response.workflow_execution_info.memo.fields.values()
     yield from slots_of(response.execution_config.user_metadata)
     for each in response.pending_activities:
         yield from each.heartbeat_details.payloads
+        yield from said_by(each.last_failure)
 
 
 def pending_activity(info: PendingActivityInfo) -> PendingActivity:

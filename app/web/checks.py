@@ -6,6 +6,7 @@ from app.bus import Bus
 from app.gateway.health import Check, Finding
 from app.store.database import Database
 from app.store.migrations import SchemaState, current
+from app.store.sources import Sources
 from app.store.watermarks import Watermarks
 from app.temporal.connection import Temporal
 
@@ -34,6 +35,8 @@ def checks(database: Database, temporal: Temporal, bus: Bus) -> dict[str, Check]
         return Finding(healthy, None if healthy else reason)
 
     async def indexer() -> Finding:
+        if refusals := await Sources(database).refusals(temporal.namespaces):
+            return Finding(False, " ".join(refusals.values()), {"refusedNamespaces": list(refusals)})
         lags = [await Watermarks(database).lag(namespace) for namespace in temporal.namespaces]
         if None in lags:
             return Finding(False, "No indexer has run yet. Start `tideline index`.", {"lagSeconds": None})

@@ -126,7 +126,20 @@ async def test_events_are_told_in_words_and_counted(host: Host) -> None:
     for each in some["nodes"]:
         assert each["summary"].startswith("Activity ")
         assert "completed" in each["summary"]
-        assert each["summary"] != "Activity completed", "the activity's name comes from the projection"
+        assert each["summary"] != "Activity completed", "the activity's name comes from the event that scheduled it"
+
+
+async def test_lines_read_only_what_their_events_refer_to(host: Host) -> None:
+    ref = ExecutionRef("default", "told", "told-run")
+    await put(Executions(host.database), Archive(host.database), ref, "sync")
+    await host.database.execute("update archive set projection = ''")
+    before = host.database.statements
+    query = """{ workflow(workflowId: "told") { events(types: ["TimerFired", "ActivityTaskCompleted"]) {
+        nodes { summary } } } }"""
+    nodes = (await host.data(query))["workflow"]["events"]["nodes"]
+    assert {"summary": "Activity fetch completed (attempt 3)"} in nodes
+    assert {"summary": "Timer Let caches settle fired"} in nodes
+    assert host.database.statements - before == 4, "the row, one piece and that there is no more, the piece again"
 
 
 async def test_a_page_of_events_needs_no_projection_unless_one_is_named(host: Host) -> None:

@@ -19,9 +19,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from app import metrics
 from app.errors import NotFound
 from app.indexer.hints import hint_of
+from app.indexer.origins import Origins
 from app.indexer.writer import Writer
 from app.model import ChangeKind, Execution, ExecutionRef, WorkflowStatus
 from app.store import Archive
+from app.store.sources import Sources
 from app.temporal.connection import Temporal
 from tests.conftest import TEMPORAL, TemporalServer
 from tests.integration.indexing import SOON, World, is_there, kept_of, value_of, world_of_its_own
@@ -263,7 +265,7 @@ async def test_a_namespace_that_is_not_there_costs_no_row(world: World) -> None:
     )
     await world.executions.record([stranger])
     temporal = Temporal({"target_host": world.address}, (stranger.namespace,))
-    writer = Writer(world.executions, temporal, world.bus.publish)
+    writer = Writer(world.executions, temporal, Origins(temporal, Sources(world.database)), world.bus.publish)
     with pytest.raises(NotFound):
         await writer.refresh(stranger.ref)
     await temporal.close()

@@ -15,9 +15,11 @@ from temporalio.client import Client
 
 from app.errors import DatabaseUnavailable
 from app.indexer.follower import OPEN_QUERY_BEFORE_PAUSE, Follower
+from app.indexer.origins import Origins
 from app.indexer.writer import Writer
 from app.model import WorkflowStatus
 from app.store import Database, Executions, Filter, Listing, Watermarks
+from app.store.sources import Sources
 from app.temporal.connection import Temporal
 from tests.conftest import TemporalServer
 from tests.waiting import eventually
@@ -32,9 +34,10 @@ class Place:
     watermarks: Watermarks
 
     def follower(self, page_size: int = 1000) -> Follower:
-        writer = Writer(self.executions, self.temporal, _say_nothing)
+        origins = Origins(self.temporal, Sources(self.database))
+        writer = Writer(self.executions, self.temporal, origins, _say_nothing)
         return Follower(
-            self.client.namespace, self.temporal, self.executions, self.watermarks, writer, page_size=page_size
+            self.client.namespace, self.temporal, self.executions, self.watermarks, writer, origins, page_size=page_size
         )
 
     async def start(self, *workflow_ids: str) -> None:

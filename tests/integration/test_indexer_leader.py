@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -131,12 +132,16 @@ async def _found(world: World, ref: ExecutionRef) -> bool:
         return False
 
 
-async def test_waits_for_temporal_and_heals_when_itis_there(database: str) -> None:
+async def test_waits_for_temporal_and_heals_when_itis_there(database: str, tmp_path: Path) -> None:
     port = free_port()
     address = f"127.0.0.1:{port}"
 
     async def server() -> WorkflowEnvironment:
-        return await WorkflowEnvironment.start_local(port=port, dev_server_existing_path=TEMPORAL)
+        return await WorkflowEnvironment.start_local(
+            port=port,
+            dev_server_existing_path=TEMPORAL,
+            dev_server_extra_args=["--db-filename", str(tmp_path / "temporal.db")],
+        )
 
     client = await Client.connect(address, lazy=True)
     async with world_of(address, client, database) as world, world.indexer() as indexer:

@@ -110,6 +110,34 @@ async def test_pages_both_ways_and_by_number(host: Host, runs: Executions) -> No
     assert await ids(host, orderBy=order, first=2, offset=2) == whole[2:4]
 
 
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        {"status": ["RUNNING"], "closeTime": {"from": "2026-01-01T00:00:00Z"}},
+        {"tenant": "acme", "not": {"tenant": "acme"}},
+        {"and": [{"workflowType": ["Order"]}, {"workflowType": ["Refund"]}]},
+        {"isRoot": False, "and": [{"isRoot": True}]},
+        {"metadataAt": {"path": ["n"], "equals": 1}, "not": {"metadata": {"n": 1}}},
+        {"hasFailure": {}, "status": ["COMPLETED"]},
+    ],
+)
+async def test_what_contradicts_itself_is_an_empty_page(host: Host, runs: Executions, filter_: dict[str, Any]) -> None:
+    found = await page(host, filter=filter_)
+    assert (found["nodes"], found["totalCount"], found["totalCountIsEstimate"]) == ([], 0, False)
+    assert not found["pageInfo"]["hasNextPage"]
+
+
+@pytest.mark.parametrize("filter_", [None, {"metadata": {"even": True}}, {"search": "w"}])
+async def test_a_page_of_nothing_still_counts(host: Host, runs: Executions, filter_: Any) -> None:
+    nothing = await page(host, filter=filter_, first=0)
+    assert nothing["nodes"] == []
+    assert nothing["totalCount"] == len(await ids(host, filter=filter_))
+    assert nothing["pageInfo"] == {
+        "hasNextPage": True, "hasPreviousPage": False, "startCursor": None, "endCursor": None,
+    }  # fmt: skip
+    assert (await page(host, filter=filter_, last=0))["pageInfo"]["hasPreviousPage"]
+
+
 async def test_a_cursor_of_another_list_is_refused(host: Host, runs: Executions) -> None:
     cursor = (await page(host, first=1))["pageInfo"]["endCursor"]
     others: list[dict[str, Any]] = [

@@ -68,6 +68,7 @@ query ($id: String!) { workflow(workflowId: $id) {
   failure { message stackTrace details cause { message type stackTrace details } }
   activities { nodes { activityType summary input result failure { message details } } }
   timeline(kinds: [ACTIVITY]) { nodes { input result summary } }
+  failed: events(first: 5, types: ["ActivityTaskFailed"]) { nodes { summary } }
   events(first: 5, types: ["ActivityTaskScheduled"]) { nodes { summary attributes } }
 } }
 """
@@ -242,11 +243,16 @@ async def test_the_archive_keeps_what_is_hidden_and_the_index_what_is_published(
             projection = await eventually(folded, is_there, within=20)
             assert [each.name for each in projection.phases] == ["hush"]
             assert projection.summary == "Between us"
+            assert projection.activities[1].failure is not None
+            assert projection.activities[1].failure.message == "said swordfish"
+            assert (await world.shows(ref)).failure_message == "Activity task failed"
         async with hosted(temporal.address, database, world.namespace, payloads=opened(codec)) as host:
             await host.data("{ workflows { nodes { workflowId } } }")
             seen = await shown(host)
             assert seen["input"] == ["swordfish"]
             assert seen["failure"]["cause"]["message"] == "said swordfish"
+            assert seen["failed"]["nodes"] == [{"summary": "Activity blurt failed: said swordfish"}]
+            assert seen["events"]["nodes"][0]["summary"] == "Activity whisper scheduled: In the ear"
 
 
 def hidden(key: bytes = b"k1", text: bytes = b'"x"') -> Payload:

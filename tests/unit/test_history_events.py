@@ -6,7 +6,7 @@ import orjson
 import pytest
 from temporalio.api.history.v1 import HistoryEvent
 
-from app.history import event_attributes, event_type_name, human_line
+from app.history import FromEvents, FromProjection, event_attributes, event_type_name, human_line, referred_by
 from tests.recordings import NAMES, folded, recorded
 
 
@@ -26,7 +26,7 @@ def test_type_names(number: int, name: str) -> None:
 
 def line(name: str, kind: str, number: int = 0, *, known: bool = True) -> str:
     found = [event for event in recorded(name) if event_type_name(event) == kind]
-    return human_line(found[number], folded(name) if known else None)
+    return human_line(found[number], *([FromProjection(folded(name))] if known else []))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_lines(name: str, kind: str, known: bool, expected: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_event_has_a_line_and_attributes_that_json_carries(name: str) -> None:
     for event in recorded(name):
-        for text in (human_line(event), human_line(event, folded(name))):
+        for text in (human_line(event), human_line(event, FromProjection(folded(name)))):
             assert text
             assert "\n" not in text
             assert len(text) < 200
@@ -103,3 +103,14 @@ def test_a_long_message_becomes_one_short_line() -> None:
     text = human_line(long)
     assert text.startswith("Workflow terminated: first second word")
     assert len(text) < 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_events_that_one_refers_to_tell_its_line_as_the_whole_history_does(name: str) -> None:
+    by_number = {event.event_id: event for event in recorded(name)}
+    whole = FromProjection(folded(name))
+    for event in by_number.values():
+        # Who asks an activity to stop does not say which attempt: the whole history knows the last.
+        if event_type_name(event) != "ActivityTaskCancelRequested":
+            few = FromEvents({number: by_number[number] for number in referred_by(event)})
+            assert human_line(event, few) == human_line(event, whole)

@@ -26,8 +26,8 @@ class IdFilter:
     contains: str | None = strawberry.field(
         default=None,
         description=(
-            "No index finds this: a text that few ids have is looked for run by run, newest first. Where that takes"
-            " more than 10 s the answer is TIMEOUT; add a startTime, or use search for whole words and beginnings."
+            "Found by an index from three letters on. A shorter text that few ids have is looked for run by run, newest"
+            " first; where that takes more than 10 s the answer is TIMEOUT: add letters or a startTime."
         ),
     )
 

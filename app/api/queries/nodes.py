@@ -9,6 +9,7 @@ import strawberry
 from app.api.connections import MAX_LIST, size
 from app.api.context import Info, view_of
 from app.api.node import Bound, Node, parse_node_id
+from app.model import ExecutionRef
 
 
 @strawberry.type
@@ -26,17 +27,22 @@ class NodeQuery:
 
 
 async def find_node(info: Info, node_id: str, argument: str) -> object | None:
-    kind, ref, part = parse_node_id(node_id, argument)
+    kind, parts = parse_node_id(node_id, argument)
+    if kind == "Alert":
+        [number] = parts
+        return await info.context.gateway.alerts.get(info.context.identity, _number(number))
+    ref = ExecutionRef(*parts[:3])
     execution = await info.context.loaders.executions.load(ref)
-    if execution is None or (kind == "WorkflowExecution") != (part is None):
-        return None
-    if kind == "WorkflowExecution":
+    if execution is None or kind == "WorkflowExecution":
         return execution
-    projection = (await view_of(execution, info)).projection
+    projection, part = (await view_of(execution, info)).projection, parts[3]
     if kind == "Activity":
         activity = next((each for each in projection.activities if str(each.scheduled_event_id) == part), None)
         return Bound(ref, activity) if activity else None
-    if kind == "TimelineItem":
-        item = next((each for each in projection.timeline if each.key == part), None)
-        return Bound(ref, item) if item else None
-    return None
+    item = next((each for each in projection.timeline if each.key == part), None)
+    return Bound(ref, item) if item else None
+
+
+def _number(text: str) -> int:
+    """No alert has 0, which stands for what is no number of one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

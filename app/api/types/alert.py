@@ -10,6 +10,7 @@ from app import model
 from app.alerting import AlertKind, Severity
 from app.api.connections import Connection
 from app.api.context import Info
+from app.api.node import Node
 from app.api.scalars import Cursor
 from app.api.types.execution import WorkflowExecution
 from app.store.alerts import Alert as AlertValue
@@ -18,7 +19,7 @@ Root = strawberry.Parent[AlertValue]
 
 
 @strawberry.type(description="Something that an operator's rule holds against; open until resolvedAt.")
-class Alert:
+class Alert(Node):
     rule: str = strawberry.field(description="The rule's name in the operator's file.")
     kind: AlertKind
     severity: Severity
@@ -34,10 +35,9 @@ class Alert:
     environment: str | None
     workflow_id: str | None = strawberry.field(description="Null unless it is about one run.")
 
-    @strawberry.field
-    @staticmethod
-    def id(root: Root) -> strawberry.ID:
-        return strawberry.ID(f"Alert:{root.id}")
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, AlertValue)
 
     @strawberry.field
     @staticmethod

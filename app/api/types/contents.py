@@ -12,7 +12,7 @@ from app.api.context import UNREADABLE, Info, view_of
 from app.api.node import Bound
 from app.api.scalars import Cursor
 from app.api.types.activity import ActivityConnection
-from app.api.types.event import EventValue, HistoryEventConnection
+from app.api.types.event import EventValue, HistoryEventConnection, Naming
 from app.api.types.timeline import TimelineConnection
 from app.cursors import seal, unseal
 from app.model import ActivityStatus, TimelineKind
@@ -85,8 +85,12 @@ class Contents:
         def count() -> Awaitable[int]:
             return histories.count(root, wanted) if wanted else length_of(root, info)
 
+        naming = Naming(root, page.events, info)
         return ConnectionValue(
-            edges=tuple(EdgeValue(EventValue(each, run=root), seal("events", each.event_id)) for each in page.events),
+            edges=tuple(
+                EdgeValue(EventValue(each, run=root, naming=naming), seal("events", each.event_id))
+                for each in page.events
+            ),
             has_next=page.has_next,
             has_previous=place > 0,
             count=count,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,20 +17,59 @@ from app.api.connections import Connection
 from app.api.context import Info, view_of
 from app.api.scalars import Cursor
 from app.api.types.values import NOT_DECODED
-from app.history import event_attributes, event_type_name, human_line
+from app.history import (
+    FromEvents,
+    FromProjection,
+    Names,
+    event_attributes,
+    event_type_name,
+    human_line,
+    referred_by,
+)
 from app.model import Execution, ExecutionRef, Json, Projection
 from app.protos import payload_of, time_of
 from app.temporal.payloads import slots_of
 
 
+class Naming:
+    """What the events of one page refer to: read when the first line needs it, once for all."""
+
+    def __init__(self, run: Execution, events: Sequence[EventProto], info: Info) -> None:
+        self._run = run
+        self._events = events
+        self._info = info
+        self._known: tuple[Names, Mapping[int, EventProto]] | None = None
+        self._reading = asyncio.Lock()
+
+    def is_needed(self, event: EventProto) -> bool:
+        """Whether the line of the event says more with it."""
+        hidden = self._info.context.gateway.payloads.has_codec and event.HasField("user_metadata")
+        return hidden or bool(referred_by(event))
+
+    async def line(self, event: EventProto) -> str:
+        async with self._reading:
+            if self._known is None:
+                self._known = await self._read()
+        names, readable = self._known
+        return human_line(readable.get(event.event_id, event), names)
+
+    async def _read(self) -> tuple[Names, Mapping[int, EventProto]]:
+        """The events that are referred to, from the archive; else everything that the run has done."""
+        events = await self._info.context.gateway.histories.referred(self._run, self._events)
+        if events is not None:
+            return FromEvents(events), events
+        return FromProjection((await view_of(self._run, self._info)).projection), {}
+
+
 @dataclass(frozen=True, slots=True)
 class EventValue:
-    """An event and what the history says of the things that it only names by the numbers of earlier events. Without
-    a projection the run's is read when the event needs it."""
+    """An event, and what tells of the things that it only names by the numbers of earlier events: the run's
+    projection, or what is read when the event needs it."""
 
     event: EventProto
     projection: Projection | None = None
     run: Execution | ExecutionRef | None = None
+    naming: Naming | None = None
 
 
 Root = strawberry.Parent[EventValue]
@@ -54,10 +94,10 @@ class HistoryEvent:
 
     @strawberry.field(graphql_type=str, description="A short line for a person.")
     @staticmethod
-    def summary(root: Root, info: Info) -> str | Awaitable[str]:
-        if root.projection is None and isinstance(root.run, Execution) and _refers_back(root.event):
-            return _told(root.event, root.run, info)
-        return human_line(root.event, root.projection)
+    def summary(root: Root) -> str | Awaitable[str]:
+        if root.naming is not None and root.naming.is_needed(root.event):
+            return root.naming.line(root.event)
+        return human_line(root.event, FromProjection(root.projection)) if root.projection else human_line(root.event)
 
     @strawberry.field(
         graphql_type=JSON, description=f"Its attributes as Temporal names them, payloads decoded. {NOT_DECODED}"
@@ -68,18 +108,6 @@ class HistoryEvent:
         if not gateway.payloads.has_codec:
             return event_attributes(root.event)
         return _decoded(root.event, gateway.reading.namespace(root.run.namespace if root.run else None), info)
-
-
-def _refers_back(event: EventProto) -> bool:
-    """Whether the event names an activity, timer or operation by the number of an earlier event only."""
-    which = event.WhichOneof("attributes")
-    if which is None or which.startswith("workflow_task_"):
-        return False
-    return not {"scheduled_event_id", "started_event_id"}.isdisjoint(getattr(event, which).DESCRIPTOR.fields_by_name)
-
-
-async def _told(event: EventProto, run: Execution, info: Info) -> str:
-    return human_line(event, (await view_of(run, info)).projection)
 
 
 async def _decoded(event: EventProto, namespace: str, info: Info) -> Json:

@@ -164,8 +164,8 @@ class WorkflowConnection(Connection):
     @strawberry.field(
         description=(
             "Whether totalCount is estimated. It is exact where counting takes less than 150 ms, and always for"
-            " filters of namespace, tenant, environment, workflowType and status alone; else it is what Postgres"
-            " expects by its statistics."
+            " filters of namespace, tenant, environment, workflowType and status alone; one value of the metadata or of"
+            " a search attribute is counted from an index. Else it is what Postgres expects by its statistics."
         )
     )
     @staticmethod

@@ -13,6 +13,8 @@ NEVER = "false"
 _BETWEEN_WORDS = re.compile(r"[\x00-\x20\s!-/:-@\[-`{-~]+")
 _LONGEST_WORD = 64
 """As `search_words` in the database cuts them."""
+_FEWEST_LETTERS = 3
+"""As `trigrams` in the database takes them."""
 
 
 class Conditions:
@@ -61,7 +63,6 @@ _COMPARED = (
     ("environment", "environment = {}"),
     ("workflow_id", "workflow_id = {}"),
     ("workflow_id_prefix", "workflow_id ^@ {}"),
-    ("workflow_id_contains", "strpos(workflow_id, {}) > 0"),
     ("run_id", "run_id = {}"),
     ("first_run_id", "first_run_id = {}"),
     ("started_after", "start_time >= {}"),
@@ -114,6 +115,8 @@ def conditions_of(filter_: Filter, conditions: Conditions | None = None) -> Cond
         _json(conditions, value)
     if filter_.words is not None:
         _words(conditions, filter_.words)
+    if filter_.workflow_id_contains is not None:
+        _part_of_id(conditions, filter_.workflow_id_contains)
     _combined(conditions, filter_)
     return conditions
 
@@ -183,8 +186,15 @@ def _nested(path: Sequence[str], value: Json) -> Json:
 
 def _words(conditions: Conditions, text: str) -> None:
     words = [word for word in _BETWEEN_WORDS.split(text) if word]
-    for word in words:
-        conditions.add("words @@ lower({})::tsquery", f"'{word[:_LONGEST_WORD]}':*")
+    if words:
+        conditions.add("words @@ lower({})::tsquery", " & ".join(f"'{word[:_LONGEST_WORD]}':*" for word in words))
+
+
+def _part_of_id(conditions: Conditions, text: str) -> None:
+    conditions.add("strpos(workflow_id, {}) > 0", text)
+    if len(text) >= _FEWEST_LETTERS:
+        # Finds it by the index, which knows of three letters in a row.
+        conditions.add("trigrams(workflow_id) @> trigrams({})", text)
 
 
 def _combined(conditions: Conditions, filter_: Filter) -> None:

@@ -25,7 +25,7 @@ def by_kind(columns: Sequence[str], listing: Listing, listed: Conditions, keys: 
     """The runs of the first kind, then those of the next, as far as the window goes; `listed` is its filter.
 
     The indexes on (kind, start_time desc) do not have the kinds the other way round; so the kinds, which are few and
-    kept in `execution_counts`, are put in order first.
+    kept in `execution_totals`, are put in order first.
     """
     kind, *rest = reverse(keys) if listing.from_end else keys
     kinds, runs = listed.within(), listed.within()
@@ -37,7 +37,7 @@ def by_kind(columns: Sequence[str], listing: Listing, listed: Conditions, keys: 
     enough = listed.name(listing.limit + 1 + listing.offset)
     return (
         f"select {', '.join(f'e.{column}' for column in columns)} from ("
-        f"select {kind.column} as kind from execution_counts {kinds.where} group by 1 having sum(runs) > 0"
+        f"select {kind.column} as kind from execution_totals {kinds.where} group by 1 having sum(runs) > 0"
         f" order by {order_by([kind])}) kinds cross join lateral ("
         f"select * from executions {runs.where} order by {order_by(rest)} limit {enough}"
         f") e order by {order_by([Key('kinds.kind', kind.descending), *rest])}"

@@ -22,6 +22,7 @@ from app.store.listing.order import (
     order_by,
     reverse,
 )
+from app.store.listing.walk import is_walked, walked
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def window_of(columns: Sequence[str], listing: Listing) -> tuple[str, list[Any]]
         statement = _halved(select, listing, listed, keys)
     elif is_by_kind(listing, keys):
         statement = by_kind(columns, listing, listed, keys)
+    elif is_walked(listing, keys):
+        statement = walked(columns, listing, listed, keys)
     else:
         statement = _selected(select, listing, listed, keys, listing.after, listing.before)
     statement += f" limit {listed.name(listing.limit + 1)}"
