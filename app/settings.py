@@ -160,6 +160,9 @@ class Settings:
     alerts: Path | None = setting(
         "TIDELINE_ALERTS", None, Path, "TOML file with the rules of alerts, one [[rule]] table each; read by `index`"
     )
+    workflows: Path | None = setting(
+        "TIDELINE_WORKFLOWS", None, Path, "YAML file with the workflow types of other languages; read by `serve`"
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod

@@ -32,7 +32,14 @@ from app.store.stats import Statistics
 from app.temporal.connection import Temporal
 
 
-async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus, health: Health) -> Gateway:
+async def assemble(
+    stack: AsyncExitStack,
+    temporal: Temporal,
+    database: Database,
+    bus: Bus,
+    health: Health,
+    registry: Registry | None = None,
+) -> Gateway:
     """The verbs over their connections; what they start is closed with the stack."""
     executions, archive = Executions(database), Archive(database)
 
@@ -46,7 +53,7 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
-    registry = Registry()
+    registry = registry or Registry()
     recording = Recording(Audit(database), temporal.default_namespace)
     return Gateway(
         reading=reading,

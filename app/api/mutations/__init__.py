@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.mutations.typed import TypedMutation
 from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
     WorkflowMutation,
+    TypedMutation,  # type: ignore[misc]  # made while the program starts, from the catalog
 ):
     """Every root field of acting."""
