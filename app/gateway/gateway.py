@@ -12,6 +12,7 @@ from app.gateway.histories import Histories
 from app.gateway.operating import Operating
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
+from app.gateway.scheduling import Scheduling
 from app.gateway.stats import StatsReading
 from app.gateway.watching import Watching
 from app.registry import Registry
@@ -30,5 +31,6 @@ class Gateway:
     asking: Asking
     payloads: Payloads
     operating: Operating
+    scheduling: Scheduling
     stats: StatsReading
     alerts: AlertReading

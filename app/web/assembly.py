@@ -14,6 +14,7 @@ from app.gateway.insights import Insights
 from app.gateway.operating import Operating
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
+from app.gateway.scheduling import Scheduling
 from app.gateway.stats import StatsReading
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
@@ -53,6 +54,7 @@ async def assemble(
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
+    operating = Operating(temporal)
     registry = registry or Registry()
     recording = Recording(Audit(database), temporal.default_namespace)
     return Gateway(
@@ -65,7 +67,8 @@ async def assemble(
         histories=Histories(temporal, archive),
         asking=Asking(temporal),
         payloads=temporal.payloads,
-        operating=Operating(temporal),
+        operating=operating,
+        scheduling=Scheduling(temporal, operating, recording, registry),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from app.api.context import Info
-from app.api.inputs.starts import StartOptions, start_input
+from app.api.inputs.options import StartOptions, start_input
 from app.api.inputs.typed import InputTypes, Shape
 from app.api.mutations.payloads import StartWorkflowPayload, UserError
 from app.api.mutations.workflows import start

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 from strawberry.types import get_object_definition
 
-from app.api.inputs.acts import StartWorkflowInput
+from app.api.inputs import StartWorkflowInput
 from app.model import Json
 
 _OWN = frozenset({"workflow_type", "input"})
