@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Secret
 
 from app.errors import ConfigurationError
 from app.model import RetryPolicy
 from app.registry import Handler, Problem, WorkflowDefinition
 from app.registry.file import configured_registry, read
+from app.settings import Settings
+from app.web.parts import join
 
 ORDERS = """
 workflows:
@@ -127,3 +130,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_without_a_file_there_is_the_catalog() -> None:
     assert configured_registry(None).find("PriceSyncWorkflow")
+
+
+async def test_a_mistake_stops_the_gateway_at_its_start(tmp_path: Path) -> None:
+    settings = Settings(database_url=Secret("postgresql://nowhere.invalid/x"), workflows=written(tmp_path, "[]"))
+    with pytest.raises(ConfigurationError, match=r"workflows.yaml, line 1: "):
+        await join(settings)
