@@ -2,7 +2,6 @@
 
 from app.registry.catalog import CATALOG, DEFINITIONS, Registry
 from app.registry.definition import Argument, Handler, WorkflowDefinition
-from app.registry.file import configured_registry
 from app.registry.problems import Problem
 
 __all__ = [
@@ -13,5 +12,4 @@ __all__ = [
     "Problem",
     "Registry",
     "WorkflowDefinition",
-    "configured_registry",
 ]

@@ -14,7 +14,7 @@ from app.gateway.health import Health
 from app.indexer.hints import RUNS
 from app.indexer.writer import CHANGES
 from app.log import logger
-from app.registry import configured_registry
+from app.registry.file import configured_registry
 from app.settings import Settings, temporal_connection
 from app.store.database import Database
 from app.store.migrations import SchemaState, current
