@@ -34,12 +34,13 @@ class Action(StrEnum):
     START = "START"
     SIGNAL = "SIGNAL"
     CANCEL = "CANCEL"
+    SCHEDULE = "SCHEDULE"
 
 
 _PERMISSIONS: Mapping[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset({Action.READ}),
     Role.STARTER: frozenset({Action.READ, Action.START}),
-    Role.OPERATOR: frozenset({Action.READ, Action.SIGNAL, Action.CANCEL}),
+    Role.OPERATOR: frozenset({Action.READ, Action.SIGNAL, Action.CANCEL, Action.SCHEDULE}),
     Role.ADMIN: frozenset(Action),
     Role.PLATFORM: frozenset(Action),
 }

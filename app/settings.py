@@ -182,6 +182,9 @@ class Settings:
         _names,
         "ids of Temporal namespaces that the index may go over to when Temporal was made anew, by commas; or any",
     )
+    workflows: Path | None = setting(
+        "TIDELINE_WORKFLOWS", None, Path, "YAML file with the workflow types of other languages; read by `serve`"
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod

@@ -19,9 +19,11 @@ from temporalio.worker import Worker
 
 from app.errors import ConfigurationError
 from app.log import logger
-from app.registry import CATALOG, WorkflowDefinition
+from app.registry import CATALOG
 from app.settings import Settings, temporal_connection
 from app.workflows import demo
+from app.workflows.conversion import CONVERTER
+from app.workflows.entry import Entry
 
 T = TypeVar("T")
 
@@ -60,8 +62,8 @@ async def run(settings: Settings) -> None:
     client = await _connect(settings)
     try:
         async with asyncio.TaskGroup() as group:
-            for queue, definitions in queues.items():
-                group.create_task(_host(client, queue, definitions, connections, settings.shutdown_grace))
+            for queue, entries in queues.items():
+                group.create_task(_host(client, queue, entries, connections, settings.shutdown_grace))
     finally:
         await asyncio.sleep(_LEAVE_SECONDS)
 
@@ -79,16 +81,14 @@ def connections_of(text: Secret | None) -> dict[str, str]:
     return connections
 
 
-def hosted_queues(
-    wanted: Sequence[str], catalog: Iterable[WorkflowDefinition] = CATALOG
-) -> Mapping[str, Sequence[WorkflowDefinition]]:
+def hosted_queues(wanted: Sequence[str], catalog: Iterable[Entry] = CATALOG) -> Mapping[str, Sequence[Entry]]:
     """Task queue -> its workflows: of the whole catalog, or of the `wanted` queues.
 
     Raises ConfigurationError for a queue that the catalog does not have.
     """
-    queues: dict[str, list[WorkflowDefinition]] = {}
-    for definition in catalog:
-        queues.setdefault(definition.task_queue, []).append(definition)
+    queues: dict[str, list[Entry]] = {}
+    for entry in catalog:
+        queues.setdefault(entry.task_queue, []).append(entry)
     if unknown := [queue for queue in wanted if queue not in queues]:
         raise ConfigurationError(
             f"TIDELINE_TASK_QUEUES names {', '.join(unknown)}, which no workflow of the catalog uses. "
@@ -100,15 +100,15 @@ def hosted_queues(
 async def _host(
     client: Client,
     queue: str,
-    definitions: Sequence[WorkflowDefinition],
+    entries: Sequence[Entry],
     connections: Mapping[str, str],
     grace: float,
 ) -> None:
     worker = Worker(
         client,
         task_queue=queue,
-        workflows=[each.workflow for each in definitions],
-        activities=_activities(definitions, connections),
+        workflows=[each.workflow for each in entries],
+        activities=_activities(entries, connections),
         max_heartbeat_throttle_interval=_HEARTBEATS,
         default_heartbeat_throttle_interval=_HEARTBEATS,
         graceful_shutdown_timeout=timedelta(seconds=max(0.0, grace - _FAREWELL_SECONDS)),
@@ -117,7 +117,7 @@ async def _host(
         "worker.started",
         task_queue=queue,
         namespace=client.namespace,
-        workflows=[each.name for each in definitions],
+        workflows=[each.name for each in entries],
         connections=sorted(connections),
     )
     try:
@@ -126,8 +126,8 @@ async def _host(
         log.info("worker.stopped", task_queue=queue)
 
 
-def _activities(definitions: Iterable[WorkflowDefinition], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
-    makers = dict.fromkeys(each.activities for each in definitions)
+def _activities(entries: Iterable[Entry], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
+    makers = dict.fromkeys(each.activities for each in entries if each.activities)
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
 
 
@@ -155,7 +155,8 @@ async def _connect(settings: Settings) -> Client:
 
     async def attempt() -> Client:
         async with asyncio.timeout(settings.temporal_timeout):
-            client = await Client.connect(**config, identity=f"{os.getpid()}@{platform.node()}/tideline-worker")
+            identity = f"{os.getpid()}@{platform.node()}/tideline-worker"
+            client = await Client.connect(**config, identity=identity, data_converter=CONVERTER)
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
             return client
 

@@ -13,6 +13,7 @@ from app.gateway.operating import Operating
 from app.gateway.polling import Polling
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
+from app.gateway.scheduling import Scheduling
 from app.gateway.stats import StatsReading
 from app.gateway.watching import Watching
 from app.limits import Subscriptions
@@ -32,6 +33,7 @@ class Gateway:
     asking: Asking
     payloads: Payloads
     operating: Operating
+    scheduling: Scheduling
     stats: StatsReading
     alerts: AlertReading
     polling: Polling

@@ -15,6 +15,7 @@ from app.gateway.operating import Operating
 from app.gateway.polling import Polling
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
+from app.gateway.scheduling import Scheduling
 from app.gateway.stats import StatsReading
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
@@ -42,6 +43,7 @@ async def assemble(
     bus: Bus,
     health: Health,
     settings: Settings | None = None,
+    registry: Registry | None = None,
 ) -> Gateway:
     """The verbs over their connections; what they start is closed with the stack."""
     settings = settings or Settings()
@@ -57,7 +59,8 @@ async def assemble(
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
-    registry = Registry()
+    operating = Operating(temporal)
+    registry = registry or Registry()
     recording = Recording(Audit(database), temporal.default_namespace)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
@@ -71,7 +74,8 @@ async def assemble(
         histories=Histories(temporal, archive),
         asking=Asking(temporal),
         payloads=temporal.payloads,
-        operating=Operating(temporal),
+        operating=operating,
+        scheduling=Scheduling(temporal, operating, recording, registry),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),

@@ -14,6 +14,7 @@ from app.gateway.health import Health
 from app.indexer.hints import RUNS
 from app.indexer.writer import CHANGES
 from app.log import logger
+from app.registry.file import configured_registry
 from app.settings import Settings, temporal_connection
 from app.store.database import Database
 from app.store.migrations import SchemaState, current
@@ -49,6 +50,7 @@ async def join(settings: Settings) -> Parts:
     if settings.database_url is None:
         raise ConfigurationError("DATABASE_URL is not set: the gateway answers from Postgres.")
     url = str(settings.database_url)
+    registry = configured_registry(settings.workflows)
     await _verify(url)
     async with AsyncExitStack() as stack:
         tenancy = Tenancy(settings.default_tenant, settings.default_environment)
@@ -66,7 +68,7 @@ async def join(settings: Settings) -> Parts:
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
         health = Health(checks(database, temporal, bus))
-        gateway = await assemble(stack, temporal, database, bus, health, settings)
+        gateway = await assemble(stack, temporal, database, bus, health, settings, registry)
         engine = Engine(gateway, timeout=settings.request_timeout)
         gatekeeper = Gatekeeper(
             default_tenant=settings.default_tenant, default_environment=settings.default_environment

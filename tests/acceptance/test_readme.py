@@ -18,6 +18,11 @@ def commands(section: str) -> list[str]:
     return _BLOCK.findall(text.split(f"## {section}\n")[1].split("\n## ")[0])
 
 
+async def ask_of(section: str, tideline: Tideline) -> list[str]:
+    """What the commands of a section say, with `ask` of the tour."""
+    return [await run(commands("Tour")[0] + each, tideline) for each in commands(section)]
+
+
 async def run(script: str, tideline: Tideline) -> str:
     script = script.replace("localhost:8000", urlsplit(tideline.http).netloc)
     process = await asyncio.create_subprocess_exec(
@@ -54,3 +59,23 @@ async def test_the_tour(tideline: Tideline) -> None:
     assert (seen["status"], seen["tenant"], seen["taskQueue"]) == ("RUNNING", "acme", "anywhere")
 
     assert "sync_prices" in await run(ask + inspect, tideline)
+
+
+async def test_the_schedules(tideline: Tideline) -> None:
+    created, updated, driven = await ask_of("Schedules", tideline)
+    made = json.loads(created)["data"]["createSchedule"]
+    assert made["userErrors"] == []
+    assert (made["schedule"]["tenant"], made["schedule"]["action"]["taskQueue"]) == ("default", "price-sync")
+    assert len(made["schedule"]["nextTimes"]) == 10
+
+    changed = json.loads(updated)["data"]["updateSchedule"]
+    assert changed["schedule"]["spec"] == {
+        "jitterSeconds": 0,
+        "timeZone": "Europe/Berlin",
+        "calendars": [{"text": "02:30 on Mon-Fri"}],
+    }
+
+    paused, triggered, deleted = (json.loads(each)["data"] for each in driven.splitlines() if each)
+    assert paused["pauseSchedule"]["schedule"]["paused"] is True
+    assert triggered == {"triggerSchedule": {"userErrors": []}}
+    assert deleted == {"deleteSchedule": {"deleted": True, "userErrors": []}}

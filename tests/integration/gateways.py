@@ -14,6 +14,7 @@ from app.api.engine import Engine, Operation
 from app.bus import Bus
 from app.gateway import Caller, Gateway
 from app.gateway.health import Health
+from app.registry import Registry
 from app.store.database import Database
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import Payloads
@@ -47,7 +48,11 @@ class Host:
 
 @asynccontextmanager
 async def hosted(
-    temporal_address: str, database_url: str, *namespaces: str, payloads: Payloads | None = None
+    temporal_address: str,
+    database_url: str,
+    *namespaces: str,
+    payloads: Payloads | None = None,
+    registry: Registry | None = None,
 ) -> AsyncIterator[Host]:
     async with AsyncExitStack() as stack:
         temporal = Temporal(
@@ -58,5 +63,5 @@ async def hosted(
         await database.connect()
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus("memory://"))
-        gateway = await assemble(stack, temporal, database, bus, Health({}))
+        gateway = await assemble(stack, temporal, database, bus, Health({}), registry=registry)
         yield Host(gateway, Engine(gateway), database, temporal)

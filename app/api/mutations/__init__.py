@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.mutations.schedules import ScheduleMutation
+from app.api.mutations.typed import TypedMutation
 from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
     WorkflowMutation,
+    ScheduleMutation,
+    TypedMutation,  # type: ignore[misc]  # made while the program starts, from the catalog
 ):
     """Every root field of acting."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import strawberry
 
+from app import registry
 from app.api.context import Info
 from app.api.types.definition import WorkflowDefinition
 
 
 @strawberry.type
 class DefinitionQuery:
-    @strawberry.field(description="The registered workflow types.")
+    @strawberry.field(graphql_type=list[WorkflowDefinition], description="The registered workflow types.")
     @staticmethod
-    def workflow_types(info: Info) -> list[WorkflowDefinition]:
-        return [WorkflowDefinition.of(each) for each in info.context.gateway.registry.definitions]
+    def workflow_types(info: Info) -> Sequence[registry.WorkflowDefinition]:
+        return info.context.gateway.registry.definitions
 
-    @strawberry.field(description="One registered workflow type; null where there is none of that name.")
+    @strawberry.field(
+        graphql_type=WorkflowDefinition | None,
+        description="One registered workflow type; null where there is none of that name.",
+    )
     @staticmethod
-    def workflow_type(info: Info, name: str) -> WorkflowDefinition | None:
-        known = info.context.gateway.registry.find(name)
-        return WorkflowDefinition.of(known) if known else None
+    def workflow_type(info: Info, name: str) -> registry.WorkflowDefinition | None:
+        return info.context.gateway.registry.find(name)

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from app import model
+from app import model, registry
 from app.api.connections import Connection, ConnectionValue
 from app.api.context import UNREADABLE, Info, view_of
 from app.api.human import span
@@ -77,11 +77,13 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     def first_run_id(root: Row) -> strawberry.ID | None:
         return strawberry.ID(root.first_run_id) if root.first_run_id else None
 
-    @strawberry.field(description="What the registry knows of its type; null for a type that is not registered.")
+    @strawberry.field(
+        graphql_type=WorkflowDefinition | None,
+        description="What the registry knows of its type; null for a type that is not registered.",
+    )
     @staticmethod
-    def definition(root: Row, info: Info) -> WorkflowDefinition | None:
-        known = info.context.gateway.registry.find(root.workflow_type)
-        return WorkflowDefinition.of(known) if known else None
+    def definition(root: Row, info: Info) -> registry.WorkflowDefinition | None:
+        return info.context.gateway.registry.find(root.workflow_type)
 
     @strawberry.field(description="Milliseconds from its start to its close, or so far.")
     @staticmethod

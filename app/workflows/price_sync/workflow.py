@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from app.workflows.entry import Entry
     from app.workflows.price_sync.model import PriceSyncInput, PriceSyncResult, SyncPosition
     from app.workflows.price_sync.problems import problems
 
@@ -168,3 +169,16 @@ def _done(position: SyncPosition, expected: int | None) -> str:
         f"{position.prices}{'' if expected is None else f' of {expected}'} prices, "
         f"{position.created} line items created, {position.updated} updated, {position.unchanged} unchanged"
     )
+
+
+WORKFLOWS = (
+    Entry(
+        workflow=PriceSyncWorkflow,
+        task_queue=TASK_QUEUE,
+        activities="app.workflows.price_sync.activities:activities",
+        check=problems,
+        phases=PHASES,
+        tenant_field="tenant_id",
+        environment_field="environment_id",
+    ),
+)
