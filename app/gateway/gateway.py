@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from app.gateway.acting import Acting
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
+from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.operating import Operating
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
+from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
 from app.gateway.watching import Watching
 from app.registry import Registry
@@ -21,7 +23,9 @@ from app.temporal.payloads import Payloads
 @dataclass(frozen=True, slots=True)
 class Gateway:
     reading: Reading
+    starting: Starting
     acting: Acting
+    consistency: Consistency
     watching: Watching
     registry: Registry
     health: Health

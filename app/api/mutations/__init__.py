@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.mutations.starts import StartMutation
 from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
+    StartMutation,
     WorkflowMutation,
 ):
     """Every root field of acting."""

@@ -1,0 +1,40 @@
+"""Starting runs: alone, with a signal, or with an update."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app.api.context import Info
+from app.api.inputs import SignalWithStartWorkflowInput, StartWorkflowInput
+from app.api.mutations.payloads import StartWorkflowPayload, invalid, start_payload
+from app.errors import BadUserInput
+from app.model.options import IdConflictPolicy
+
+
+@strawberry.type
+class StartMutation:
+    @strawberry.mutation(description="Start a run of a registered type, or of any type on a named task queue.")
+    @staticmethod
+    async def start_workflow(info: Info, input: StartWorkflowInput) -> StartWorkflowPayload:
+        wait = input.wait_for_result_seconds
+        try:
+            wanted = input.wanted(input.id_conflict_policy)
+        except BadUserInput as error:
+            return start_payload(invalid(error))
+        info.context.extend(wait)
+        starting, key = info.context.gateway.starting, input.idempotency_key
+        return start_payload(await starting.start(info.context.caller, wanted, key, wait))
+
+    @strawberry.mutation(description="Signal the open run of the workflow id, which is started where there is none.")
+    @staticmethod
+    async def signal_with_start_workflow(info: Info, input: SignalWithStartWorkflowInput) -> StartWorkflowPayload:
+        wait = input.wait_for_result_seconds
+        try:
+            wanted = input.wanted(IdConflictPolicy.USE_EXISTING)
+        except BadUserInput as error:
+            return start_payload(invalid(error))
+        info.context.extend(wait)
+        outcome = await info.context.gateway.starting.signal_with_start(
+            info.context.caller, wanted, input.signal_name, input.signal_args or [], input.idempotency_key, wait
+        )
+        return start_payload(outcome)
