@@ -9,6 +9,7 @@ from app.alerting import AlertKind, Severity
 from app.gateway.asking import WorkflowAction
 from app.model import options
 from app.store.stats import StatsBucket, StatsGroup
+from app.temporal.updates import UpdateStage
 
 strawberry.enum(model.WorkflowStatus, description="Where a run stands. All but RUNNING and PAUSED are closed.")
 strawberry.enum(model.ActivityStatus, description="Where an activity stands. RETRYING waits for its next attempt.")
@@ -53,3 +54,4 @@ strawberry.enum(
         " terminated first, which needs the permission to cancel."
     ),
 )
+strawberry.enum(UpdateStage, name="WorkflowUpdateStage", description="How far an update has come.")

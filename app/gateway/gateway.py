@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from app.gateway.acting import Acting
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
+from app.gateway.audits import AuditReading
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
@@ -36,3 +37,4 @@ class Gateway:
     operating: Operating
     stats: StatsReading
     alerts: AlertReading
+    audit: AuditReading

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,9 @@ from app.store.executions import Executions
 from app.temporal import closing, earlier, reads, starts
 from app.temporal.connection import Temporal
 from app.temporal.earlier import REQUEST_MEMO
-from app.temporal.starts import AlreadyStarted, Start, Started, Updated
+from app.temporal.starts import AlreadyStarted, Start, Started
+from app.temporal.update_starts import update_with_start
+from app.temporal.updates import Update, stands
 
 log = logger(__name__)
 
@@ -100,25 +101,32 @@ class Starting:
 
     async def update_with_start(
         self, caller: Caller, wanted: StartWanted, name: str, args: Sequence[Json], key: str | None = None
-    ) -> tuple[Outcome, Updated | None]:
+    ) -> tuple[Outcome, Update | None]:
         """Update the open run of the workflow id, which is started where there is none, and wait for the outcome of
-        the update. It may be open still, where its worker takes longer."""
+        the update. Refusal UPDATE_REJECTED comes with the run, which has been started all the same."""
 
         async def send(start: Start) -> tuple[Started, Mapping[str, Json]]:
-            started, updated = await starts.update_with_start(self._temporal, start, name, args, timeout=UPDATE_SECONDS)
-            return started, {
-                "updateId": updated.update_id,
-                "update": base64.b64encode(updated.wire).decode("ascii"),
-            }
+            started, update = await update_with_start(self._temporal, start, name, args, timeout=UPDATE_SECONDS)
+            kept: dict[str, Json] = {"updateId": update.update_id}
+            if update.failure is not None and await stands(self._temporal, update.ref, update.update_id) is None:
+                # Temporal keeps nothing of what was rejected; what failed later stands in the history.
+                kept["rejected"] = update.failure.message
+            return started, kept
 
         input_ = {"update": name, "args": list(args)}
         begin = Beginning("updateWithStartWorkflow", send, UPDATE_SECONDS, input_, True)
         try:
-            told = await self._outcomes.perform(caller, self.intent(caller, wanted, key, begin))
+            told = await self.perform(caller, self.intent(caller, wanted, key, begin))
         except Refused as refused:
             return Outcome(refusals=refused.refusals), None
         outcome = await self._outcomes.shown(caller, told)
-        return outcome, await self._updated(told)
+        if (rejected := told.kept.get("rejected")) is not None:
+            refusal = Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {rejected}", path=("updateName",))
+            return replace(outcome, refusals=(*outcome.refusals, refusal)), None
+        return outcome, await stands(self._temporal, ref_of(told.kept), str(told.kept["updateId"]), wait=1.0)
+
+    async def perform(self, caller: Caller, intent: Intent) -> Told:
+        return await self._outcomes.perform(caller, intent)
 
     def intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Intent:
         made_up = wanted.workflow_id is None
@@ -207,20 +215,6 @@ class Starting:
         except TidelineError:
             return replace(outcome, execution=now, token=token_of(now, is_indexed=False))
         return replace(outcome, execution=now, token=token_of(now, is_indexed=True))
-
-    async def _updated(self, told: Told) -> Updated | None:
-        """What came of the update; asked for again, by its id, where that was open."""
-        packed = told.kept.get("update")
-        if not isinstance(packed, str):
-            return await self._asked(told)
-        updated = starts.unpacked(base64.b64decode(packed))
-        return updated if updated.is_completed else await self._asked(told) or updated
-
-    async def _asked(self, told: Told) -> Updated | None:
-        update_id = told.kept.get("updateId")
-        if not isinstance(update_id, str):
-            return None
-        return await starts.poll_update(self._temporal, ref_of(told.kept), update_id, timeout=self._temporal.timeout)
 
 
 def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:

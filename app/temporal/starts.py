@@ -1,4 +1,4 @@
-"""Starting runs: alone, with a signal, or with an update. Refusals are raised where the caller can mend it; anything
+"""Starting runs, alone or with a signal. Refusals are raised where the caller can mend it; anything
 else as `Temporal.call` does."""
 
 from __future__ import annotations
@@ -9,40 +9,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import Memo, SearchAttributes, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Memo, SearchAttributes, WorkflowType
 from temporalio.api.common.v1 import Priority as PriorityProto
 from temporalio.api.common.v1 import RetryPolicy as RetryPolicyProto
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.enums.v1 import (
-    UpdateWorkflowExecutionLifecycleStage,
     WorkflowIdConflictPolicy,
     WorkflowIdReusePolicy,
 )
 from temporalio.api.sdk.v1 import UserMetadata
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.update.v1 import Input, Meta, UpdateRef, WaitPolicy
-from temporalio.api.update.v1 import Request as UpdateRequest
 from temporalio.api.workflow.v1 import OnConflictOptions
 from temporalio.api.workflow.v1 import VersioningOverride as VersioningProto
 from temporalio.api.workflowservice.v1 import (
-    ExecuteMultiOperationRequest,
-    ExecuteMultiOperationResponse,
-    PollWorkflowExecutionUpdateRequest,
-    PollWorkflowExecutionUpdateResponse,
     SignalWithStartWorkflowExecutionRequest,
     SignalWithStartWorkflowExecutionResponse,
     StartWorkflowExecutionRequest,
     StartWorkflowExecutionResponse,
-    UpdateWorkflowExecutionRequest,
-    UpdateWorkflowExecutionResponse,
 )
 
-from app.errors import Conflict, Refusal, TidelineError
+from app.errors import Conflict, Refusal
 from app.model import ExecutionRef, Json
-from app.model.failure import Failure, RetryPolicy
+from app.model.failure import RetryPolicy
 from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, VersioningOverride
-from app.model.values import Payload
-from app.protos import failure_of, payloads_of
 from app.temporal.actions import payload, payloads
 from app.temporal.connection import Temporal
 from app.temporal.statuses import running
@@ -81,23 +70,6 @@ class Started:
     """False where an open run was used. The same request again is true again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """How far an update has come: its outcome, once it is COMPLETED."""
-
-    update_id: str
-    stage: str
-    """ADMITTED, ACCEPTED or COMPLETED."""
-    wire: bytes
-    """The whole answer, to be kept."""
-    result: tuple[Payload, ...] | None = None
-    failure: Failure | None = None
-
-    @property
-    def is_completed(self) -> bool:
-        return self.stage == "COMPLETED"
-
-
 class AlreadyStarted(Refusal):
     """`run_id` is that of the run that is in the way, where Temporal says it."""
 
@@ -108,7 +80,7 @@ class AlreadyStarted(Refusal):
 
 async def start(temporal: Temporal, wanted: Start) -> Started:
     """Start a run. Refusal ALREADY_STARTED where the policies do not allow it."""
-    request = StartWorkflowExecutionRequest(**_common(wanted))
+    request = StartWorkflowExecutionRequest(**fields_of(wanted))
     if wanted.id_conflict_policy is IdConflictPolicy.USE_EXISTING:
         # The run that is used remembers the request, so that its repetition finds it even when it has closed.
         request.on_conflict_options.CopyFrom(OnConflictOptions(attach_request_id=True))
@@ -121,7 +93,9 @@ async def start(temporal: Temporal, wanted: Start) -> Started:
 
 async def signal_with_start(temporal: Temporal, wanted: Start, name: str, args: Sequence[Json]) -> Started:
     """Send a signal to the open run of the workflow id, which is started where there is none."""
-    request = SignalWithStartWorkflowExecutionRequest(**_common(wanted), signal_name=name, signal_input=payloads(args))
+    request = SignalWithStartWorkflowExecutionRequest(
+        **fields_of(wanted), signal_name=name, signal_input=payloads(args)
+    )
     request.workflow_id_conflict_policy = WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
     try:
         response: SignalWithStartWorkflowExecutionResponse = await temporal.call(
@@ -132,78 +106,7 @@ async def signal_with_start(temporal: Temporal, wanted: Start, name: str, args: 
     return Started(ExecutionRef(wanted.namespace, wanted.workflow_id, response.run_id), created=response.started)
 
 
-async def update_with_start(
-    temporal: Temporal, wanted: Start, name: str, args: Sequence[Json], *, timeout: float
-) -> tuple[Started, Updated]:
-    """Send an update to the open run of the workflow id, which is started where there is none, and wait until a
-    worker has accepted or refused it. The id of the update is the request id: one request id is one update."""
-    begin = StartWorkflowExecutionRequest(**_common(wanted))
-    update = UpdateWorkflowExecutionRequest(
-        namespace=wanted.namespace,
-        workflow_execution=WorkflowExecution(workflow_id=wanted.workflow_id),
-        wait_policy=WaitPolicy(
-            lifecycle_stage=UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
-        ),
-        request=UpdateRequest(
-            meta=Meta(update_id=wanted.request_id, identity=wanted.identity),
-            input=Input(name=name, args=payloads(args)),
-        ),
-    )
-    operation = ExecuteMultiOperationRequest.Operation
-    request = ExecuteMultiOperationRequest(
-        namespace=wanted.namespace, operations=[operation(start_workflow=begin), operation(update_workflow=update)]
-    )
-    try:
-        response: ExecuteMultiOperationResponse = await temporal.call(
-            "execute_multi_operation", request, timeout=timeout
-        )
-    except Conflict as error:
-        found = running(error)
-        is_open = "already running" in error.message.lower()
-        raise already_started(wanted, is_open=is_open, run_id=found.run_id if found else None) from error
-    begun, updated = response.responses[0].start_workflow, response.responses[1].update_workflow
-    ref = ExecutionRef(wanted.namespace, wanted.workflow_id, begun.run_id)
-    return Started(ref, created=begun.started), _updated(wanted.request_id, updated)
-
-
-async def poll_update(temporal: Temporal, ref: ExecutionRef, update_id: str, *, timeout: float) -> Updated | None:
-    """How far an update has come, after waiting for its outcome; None where Temporal does not say in time."""
-    request = PollWorkflowExecutionUpdateRequest(
-        namespace=ref.namespace,
-        update_ref=UpdateRef(
-            workflow_execution=WorkflowExecution(workflow_id=ref.workflow_id, run_id=ref.run_id), update_id=update_id
-        ),
-        identity=temporal.identity,
-        wait_policy=WaitPolicy(
-            lifecycle_stage=UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
-        ),
-    )
-    try:
-        response = await temporal.call("poll_workflow_execution_update", request, timeout=timeout)
-    except TidelineError:
-        return None
-    return _updated(update_id, response)
-
-
-def unpacked(wire: bytes) -> Updated:
-    response = UpdateWorkflowExecutionResponse.FromString(wire)
-    return _updated(response.update_ref.update_id, response)
-
-
-def _updated(
-    update_id: str, response: UpdateWorkflowExecutionResponse | PollWorkflowExecutionUpdateResponse
-) -> Updated:
-    outcome = response.outcome
-    stage = UpdateWorkflowExecutionLifecycleStage.Name(response.stage).rpartition("_STAGE_")[2]
-    match outcome.WhichOneof("value"):
-        case "success":
-            return Updated(update_id, stage, response.SerializeToString(), result=payloads_of(outcome.success))
-        case "failure":
-            return Updated(update_id, stage, response.SerializeToString(), failure=failure_of(outcome.failure))
-    return Updated(update_id, stage, response.SerializeToString())
-
-
-def _common(wanted: Start) -> dict[str, Any]:
+def fields_of(wanted: Start) -> dict[str, Any]:
     """The fields that every request has that starts a run."""
     fields: dict[str, Any] = {
         "namespace": wanted.namespace,

@@ -8,6 +8,7 @@ from app.bus import Bus
 from app.gateway import Acting, Gateway, Reading, Watching
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
+from app.gateway.audits import AuditReading
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
@@ -53,7 +54,8 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
     registry = Registry()
-    recording = Recording(Audit(database), temporal.default_namespace)
+    audit = Audit(database)
+    recording = Recording(audit, temporal.default_namespace)
     stack.push_async_callback(recording.close)
     once = Once(Idempotency(database), recording, changed)
     stack.push_async_callback(once.close)
@@ -74,4 +76,5 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
         operating=Operating(temporal),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
+        audit=AuditReading(audit),
     )

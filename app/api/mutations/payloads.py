@@ -6,6 +6,7 @@ import strawberry
 
 from app import model
 from app.api.types.execution import WorkflowExecution
+from app.api.types.outcome import WorkflowUpdate
 from app.errors import BadUserInput, Refusal
 from app.gateway.caller import Outcome
 
@@ -40,6 +41,17 @@ class StartWorkflowPayload:
 @strawberry.type
 class WorkflowPayload:
     execution: WorkflowExecution | None
+    consistency_token: str | None = strawberry.field(description=TOKEN)
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class UpdateWithStartWorkflowPayload:
+    execution: WorkflowExecution | None
+    created: bool = strawberry.field(description="False where an open run was updated, or it was done before.")
+    update: WorkflowUpdate | None = strawberry.field(
+        description="Not COMPLETED where its worker takes longer than 15 s. Null where it was rejected."
+    )
     consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
 

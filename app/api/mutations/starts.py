@@ -5,10 +5,20 @@ from __future__ import annotations
 import strawberry
 
 from app.api.context import Info
-from app.api.inputs import SignalWithStartWorkflowInput, StartWorkflowInput
-from app.api.mutations.payloads import StartWorkflowPayload, invalid, start_payload
+from app.api.inputs import SignalWithStartWorkflowInput, StartWorkflowInput, UpdateWithStartWorkflowInput
+from app.api.mutations.payloads import (
+    StartWorkflowPayload,
+    UpdateWithStartWorkflowPayload,
+    errors,
+    invalid,
+    shown,
+    start_payload,
+)
+from app.api.types.outcome import WorkflowUpdate
 from app.errors import BadUserInput
+from app.gateway.caller import Outcome
 from app.model.options import IdConflictPolicy
+from app.temporal.updates import Update
 
 
 @strawberry.type
@@ -38,3 +48,32 @@ class StartMutation:
             info.context.caller, wanted, input.signal_name, input.signal_args or [], input.idempotency_key, wait
         )
         return start_payload(outcome)
+
+    @strawberry.mutation(
+        description=(
+            "Update the open run of the workflow id, which is started where there is none, and wait up to 15 seconds"
+            " for the update's outcome."
+        )
+    )
+    @staticmethod
+    async def update_with_start_workflow(
+        info: Info, input: UpdateWithStartWorkflowInput
+    ) -> UpdateWithStartWorkflowPayload:
+        try:
+            wanted = input.wanted(input.id_conflict_policy)
+        except BadUserInput as error:
+            return _updated(invalid(error), None)
+        outcome, update = await info.context.gateway.starting.update_with_start(
+            info.context.caller, wanted, input.update_name, input.update_args or [], input.idempotency_key
+        )
+        return _updated(outcome, update)
+
+
+def _updated(outcome: Outcome, update: Update | None) -> UpdateWithStartWorkflowPayload:
+    return UpdateWithStartWorkflowPayload(
+        execution=shown(outcome.execution),
+        created=outcome.created,
+        update=WorkflowUpdate.of(update),
+        consistency_token=outcome.token,
+        user_errors=errors(outcome),
+    )
