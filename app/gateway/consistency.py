@@ -50,14 +50,21 @@ class Consistency:
     """Where the index took the write at once there is nothing to wait for; where it did not, the run is read from
     Temporal and put there, unless the indexer comes first."""
 
-    def __init__(self, temporal: Temporal, executions: Executions, announce: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        temporal: Temporal,
+        executions: Executions,
+        announce: Callable[[], Awaitable[object]],
+        wait: float = WAIT_SECONDS,
+    ) -> None:
+        self._wait = wait
         self._temporal = temporal
         self._executions = executions
         self._announce = announce
 
     async def reached(self, token: str | None) -> None:
-        """Return once the index has what the token stands for. BadUserInput for another text, DeadlineExceeded after
-        five seconds."""
+        """Return once the index has what the token stands for. BadUserInput for another text, DeadlineExceeded where
+        that takes too long."""
         if token is None:
             return
         written = unseal(KIND, Written, token, argument="consistencyToken")
@@ -66,12 +73,12 @@ class Consistency:
         if written.is_indexed:
             return
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self._wait):
                 await self._indexed(written)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"The index does not have the change of workflow {written.workflow_id!r} yet, after"
-                f" {WAIT_SECONDS:g} s. Ask again with the same consistencyToken."
+                f" {self._wait:g} s. Ask again with the same consistencyToken."
             ) from None
 
     async def _indexed(self, written: Written) -> None:
