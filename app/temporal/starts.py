@@ -186,8 +186,16 @@ def _ours(error: Conflict, wanted: Start) -> Started:
     found = running(error)
     if found is not None and found.run_id and found.request_id == wanted.request_id:
         return Started(ExecutionRef(wanted.namespace, wanted.workflow_id, found.run_id), created=False)
-    is_open = "already running" in error.message.lower()
-    raise already_started(wanted, is_open=is_open, run_id=found.run_id if found else None) from error
+    raise in_the_way(error, wanted) from error
+
+
+def in_the_way(error: Conflict, wanted: Start) -> Refusal:
+    """Another run of the id, or a version that no worker has."""
+    found = running(error)
+    if found is None:
+        path = ("versioningOverride",) if wanted.versioning_override else ()
+        return Refusal("INVALID_INPUT", error.message, path=path)
+    return already_started(wanted, is_open="already running" in error.message.lower(), run_id=found.run_id or None)
 
 
 def already_started(wanted: Start, *, is_open: bool, run_id: str | None = None) -> AlreadyStarted:

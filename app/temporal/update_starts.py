@@ -19,8 +19,7 @@ from app.errors import Conflict
 from app.model import ExecutionRef, Json
 from app.temporal.actions import payloads
 from app.temporal.connection import Temporal
-from app.temporal.starts import Start, Started, already_started, fields_of
-from app.temporal.statuses import running
+from app.temporal.starts import Start, Started, fields_of, in_the_way
 from app.temporal.updates import Update, update_of
 
 
@@ -48,9 +47,7 @@ async def update_with_start(
             "execute_multi_operation", request, timeout=timeout
         )
     except Conflict as error:
-        found = running(error)
-        is_open = "already running" in error.message.lower()
-        raise already_started(wanted, is_open=is_open, run_id=found.run_id if found else None) from error
+        raise in_the_way(error, wanted) from error
     begun, updated = response.responses[0].start_workflow, response.responses[1].update_workflow
     ref = ExecutionRef(wanted.namespace, wanted.workflow_id, begun.run_id)
     return Started(ref, created=begun.started), update_of(ref, wanted.request_id, updated.stage, updated.outcome)

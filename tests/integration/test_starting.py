@@ -134,7 +134,7 @@ async def test_every_option_reaches_temporal(host: Host, temporal: TemporalServe
             "nonRetryableErrorTypes": ["Fatal"],
         },
         priority={"key": 2, "fairnessKey": "acme", "fairnessWeight": 2.5},
-        versioningOverride={"pinned": {"deploymentName": "prices", "buildId": "b1"}},
+        versioningOverride={"autoUpgrade": True},
         searchAttributes={"Customer": "c-1", "Amount": 7},
         summary="One line",
         details="More *lines*",
@@ -155,7 +155,7 @@ async def test_every_option_reaches_temporal(host: Host, temporal: TemporalServe
     assert list(policy.non_retryable_error_types) == ["Fatal"]
     priority = started.priority
     assert (priority.priority_key, priority.fairness_key, priority.fairness_weight) == (2, "acme", 2.5)
-    assert started.versioning_override.pinned.version.build_id == "b1"
+    assert started.versioning_override.auto_upgrade
 
 
 @pytest.mark.parametrize(
@@ -185,6 +185,12 @@ async def test_a_wrong_value_is_told_at_its_path(host: Host, wrong: dict[str, Js
     assert [(each["code"], each["path"]) for each in answer["userErrors"]] == [("INVALID_INPUT", path)]
     assert answer["execution"] is None
     assert answer["consistencyToken"] is None
+
+
+async def test_a_version_that_no_worker_has_is_told_at_its_path(host: Host) -> None:
+    pinned = {"pinned": {"deploymentName": "prices", "buildId": "b1"}}
+    [error] = (await done(host, START, given(versioningOverride=pinned)))["userErrors"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", ["versioningOverride"])
 
 
 async def test_an_integer_of_any_size_is_an_input(host: Host, temporal: TemporalServer) -> None:
