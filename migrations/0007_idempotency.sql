@@ -10,6 +10,7 @@ create table idempotency (
     request_id   uuid not null,
     plan         jsonb not null,
     outcome      jsonb,
+    credited     boolean not null default false,
     attempts     integer not null default 1,
     holder       uuid not null,
     leased_until timestamptz not null,
@@ -22,6 +23,7 @@ create table idempotency (
 comment on column idempotency.digest is 'of the input in its canonical form';
 comment on column idempotency.plan is 'what Temporal must be told again exactly, such as a workflow id that was made up';
 comment on column idempotency.outcome is 'what the caller was told; null while it is not known';
+comment on column idempotency.credited is 'whether a request has been told that it made what it is about';
 comment on column idempotency.attempts is 'how many requests may have acted: those that were refused are taken off';
 comment on column idempotency.holder is 'which request works on it';
 comment on column idempotency.leased_until is 'until then nobody else works on it';

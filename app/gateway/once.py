@@ -167,18 +167,14 @@ class Once:
             done = await this.intent.act(attempt)
         except Exception as error:
             raise await self._undone(this, error) from error
-        is_first = await self._conclude(this, "OK", done)
-        if done.rows and is_first is not None:
-            await self._announce()
-        return Told(
-            done.kept,
-            done,
-            done.created and (is_first is not False or this.key is None),
-            bool(done.rows) and is_first is not None,
-        )
+        credited = await self._conclude(this, "OK", done)
+        is_written = bool(done.rows) and credited is not None
+        if is_written:
+            self._kept(_awaited(self._announce()))
+        return Told(done.kept, done, done.created if credited is None else credited, is_written)
 
     async def _conclude(self, this: _Try, outcome: str, done: Done | None) -> bool | None:
-        """Whether this is the first outcome of its key; None where it is not written yet."""
+        """Whether the caller is told that this created something; None where the outcome is not written yet."""
         entry = replace(this.entry, outcome=outcome)
         if done is not None:
             entry = _about(entry, done.kept)
@@ -191,6 +187,7 @@ class Once:
                 entry,
                 this.claim.position,
                 done.rows if done else (),
+                created=done is not None and done.created,
             ),
         )
 
@@ -225,6 +222,10 @@ class Once:
         if refusals := refusals_of(error):
             return Refused(*refusals)
         return _worded(error, NOT_DONE, happened=False) if isinstance(error, TidelineError) else error
+
+
+async def _awaited(work: Awaitable[object]) -> None:
+    await work
 
 
 def _permit(caller: Caller, intent: Intent) -> None:

@@ -159,7 +159,10 @@ class Starting:
             key=key,
             namespace=wanted.namespace,
             workflow_id=wanted.workflow_id,
-            detail={"workflowType": wanted.workflow_type, **begin.input},
+            detail={
+                "workflowType": wanted.workflow_type,
+                **{name: told for name, told in begin.input.items() if isinstance(told, str)},
+            },
             # An id that nobody else can have is never used for a second run.
             lease=0.0 if made_up else begin.takes + MARGIN,
             starts=True,

@@ -78,16 +78,17 @@ from (select) as always left join shown on true
 
 _CONCLUDED = f"""
 concluded as (
-    update idempotency set outcome = $6 where (tenant, environment, key) = ($2, $3, $4) and request_id = $5
-        and outcome is null and $6::jsonb is not null
+    update idempotency set outcome = coalesce(outcome, $6), credited = credited or $8
+    where (tenant, environment, key) = ($2, $3, $4) and request_id = $5 and $6::jsonb is not null
+        and (outcome is null or ($8 and not credited))
     returning 1
 ), noted as (
-    insert into audit ({COLUMNS}, concludes) values ({placeholders(8)}, $7)
+    insert into audit ({COLUMNS}, concludes) values ({placeholders(9)}, $7)
     on conflict (concludes) where concludes is not null do nothing
 )
 """
 
-_CONCLUDE = f"with {_CONCLUDED}, {RECORDING} select exists (select from concluded) as is_first"
+_CONCLUDE = f"with {_CONCLUDED}, {RECORDING} select $8 and ($4::text is null or exists (select from concluded))"
 
 _PRUNE = """
 with due as (
@@ -159,11 +160,13 @@ class Idempotency:
         entry: AuditEntry,
         position: int,
         rows: Sequence[Execution] = (),
+        *,
+        created: bool = False,
     ) -> bool:
-        """Write down how an act ended, and the rows of the index that it changed; whether this is the first outcome
-        of its key. Written once, however often it is tried."""
+        """Write down how an act ended, and the rows of the index that it changed. Written once, however often it is
+        tried. Of all requests with a key that `created` something, one is told so: whether this is it."""
         scope = _scope(key) if key else (None, None, None)
-        arguments = (*scope, request_id, outcome, position, *values_of(entry))
+        arguments = (*scope, request_id, outcome, position, created, *values_of(entry))
         try:
             return bool(await self._database.fetchval(_CONCLUDE, list(rows), *arguments))
         except asyncpg.ProgramLimitExceededError as error:

@@ -177,6 +177,7 @@ async def test_every_option_reaches_temporal(host: Host, temporal: TemporalServe
         ({"searchAttributes": {"TenantId": "acme"}}, ["searchAttributes", "TenantId"]),
         ({"searchAttributes": [1]}, ["searchAttributes"]),
         ({"memo": {"requestId": "x"}}, ["memo", "requestId"]),
+        ({"memo": {"large": 10**30}}, ["memo"]),
         ({"idReusePolicy": "REJECT_DUPLICATE", "idConflictPolicy": "TERMINATE_EXISTING"}, ["idConflictPolicy"]),
     ],
 )

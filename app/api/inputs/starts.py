@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.scalars import JSON
 
-from app.api.inputs.values import json_object
+from app.api.inputs.values import json_object, storable
 from app.errors import BadUserInput
 from app.gateway.wanted import StartWanted
 from app.model import RetryPolicy
@@ -114,9 +114,11 @@ class StartFields:
             input=self.input or [],
             task_queue=self.task_queue,
             namespace=self.namespace,
-            metadata=json_object(self.metadata, ("metadata",)),
-            memo=json_object(self.memo, ("memo",)),
-            search_attributes=json_object(self.search_attributes, ("searchAttributes",)),
+            metadata=storable(json_object(self.metadata, ("metadata",)), ("metadata",)),
+            memo=storable(json_object(self.memo, ("memo",)), ("memo",)),
+            search_attributes=storable(
+                json_object(self.search_attributes, ("searchAttributes",)), ("searchAttributes",)
+            ),
             summary=self.summary,
             details=self.details,
             execution_timeout=self.execution_timeout_seconds,
