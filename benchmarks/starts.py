@@ -24,7 +24,7 @@ from app.store.migrations import migrate
 from benchmarks.storm import MUTATION, Storm, gateways, serve
 from benchmarks.table import Row, machine, versions, write
 
-WARM, MEASURED = 50, 500
+WARM, MEASURED = 40, 400
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 
 
