@@ -152,14 +152,23 @@ async def serve(port: int, environment: dict[str, str]) -> asyncio.subprocess.Pr
         env={**os.environ, **environment},
         cwd=ROOT,
     )
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.returncode is None:
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return process
-        await asyncio.sleep(0.05)
-    raise RuntimeError(f"the gateway on port {port} did not start")
+    try:
+        async with asyncio.timeout(60):
+            while not await _answers(port):
+                await asyncio.sleep(0.05)
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    return process
+
+
+async def _answers(port: int) -> bool:
+    with suppress(OSError):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        return True
+    return False
 
 
 @asynccontextmanager
