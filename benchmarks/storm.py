@@ -154,7 +154,7 @@ async def serve(port: int, environment: dict[str, str]) -> asyncio.subprocess.Pr
     )
     try:
         async with asyncio.timeout(60):
-            while not await _answers(port):
+            while not await _answers(port):  # noqa: ASYNC110 - another process tells of nothing
                 await asyncio.sleep(0.05)
     except BaseException:
         process.kill()
