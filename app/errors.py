@@ -23,6 +23,8 @@ class TidelineError(Exception):
         super().__init__(message)
         self.message = message
         self.path = tuple(path)
+        self.may_have_happened: bool | None = None
+        """Of a mutation that failed: whether it may have taken effect all the same. None where it is no matter."""
 
 
 class BadUserInput(TidelineError):

@@ -56,6 +56,11 @@ EVENT_STREAMS = _gauge("event_streams", "Open streams over HTTP", "transport")
 MESSAGES = _counter("messages_delivered", "GraphQL results handed to sockets of streams", "transport")
 SLOW_CLIENTS = _counter("slow_clients_dropped", "Connections cut because the client stopped reading", "transport")
 
+# Acting.
+OUTCOMES_LATE = _counter(
+    "audit_outcomes_late", "Outcomes of mutations that the database did not take at once, and that are tried again"
+)
+
 # The engine.
 OPERATIONS = _histogram(
     "graphql_operation_seconds",

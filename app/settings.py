@@ -173,6 +173,12 @@ class Settings:
         "days that closed runs are kept in the index and the archive, where their tenant has no days of its own;"
         " else for ever",
     )
+    idempotency_days: float = setting(
+        "TIDELINE_IDEMPOTENCY_DAYS",
+        7.0,
+        _positive(float),
+        "days that idempotency keys are kept, and in any case as long as the run that they started is open",
+    )
     alerts: Path | None = setting(
         "TIDELINE_ALERTS", None, Path, "TOML file with the rules of alerts, one [[rule]] table each; read by `index`"
     )

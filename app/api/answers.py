@@ -63,6 +63,8 @@ def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:
         shown["message"] = cause.message
         if cause.path:
             extensions["argument"] = list(cause.path)
+        if cause.may_have_happened is not None:
+            extensions["mayHaveHappened"] = cause.may_have_happened
     elif error.original_error is None or (error.path is None and error.nodes):  # a value that does not fit its type
         extensions = {"code": BadUserInput.code}
     else:

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from app.access import Identity
 from app.gateway import Caller, Gateway
 from app.gateway.asking import Interface
+from app.gateway.starting import LONGEST_WAIT
 from app.model import Execution, ExecutionRef, Payload, RunView, WorkflowStatus
 from app.store.relations import Children, Neighbours, Window
 
@@ -148,6 +149,8 @@ class Context:
     is_continued: bool = False
     """Whether `resume` is of this process's own making, where it goes on with a stream."""
     loaders: Loaders = field(init=False)
+    deadline: asyncio.Timeout | None = None
+    """Of the whole operation, where it has one."""
 
     @property
     def identity(self) -> Identity:
@@ -155,6 +158,12 @@ class Context:
 
     def __post_init__(self) -> None:
         self.renew()
+
+    def extend(self, seconds: float | None) -> None:
+        """Give the operation more time, for what its caller wants to wait for; at most a minute."""
+        until = self.deadline.when() if self.deadline is not None else None
+        if self.deadline is not None and until is not None and seconds is not None and seconds > 0:
+            self.deadline.reschedule(until + min(seconds, LONGEST_WAIT))
 
     def renew(self) -> None:
         """Forget what was loaded: each event of a stream reads anew."""

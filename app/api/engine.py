@@ -141,13 +141,13 @@ class Engine:
         executor = self._executor(prepared, operation, caller)
         if isinstance(executor, list):
             return self._refused(prepared, executor, caller, started)
+        begun = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as deadline:
+                executor.context_value.deadline = deadline
                 result = await _result(executor.execute_operation())
         except TimeoutError:
-            late = DeadlineExceeded(
-                f"The operation did not end within {self._timeout:g} s. A mutation may have happened all the same."
-            )
+            late = _late(prepared.kind, asyncio.get_running_loop().time() - begun)
             result = ExecutionResult(None, [as_graphql(late)])
         _count(prepared.kind, "error" if result.errors else "ok", started)
         return Answer(encode(result, caller), kind=prepared.kind)
@@ -170,6 +170,18 @@ def _distinct(prepared: _Prepared, operation: Operation, caller: Caller) -> Hash
     deciding = {name: value for name, value in (operation.variables or {}).items() if name not in placing}
     variables = json.dumps(deciding, sort_keys=True)
     return operation.query, operation.operation_name, variables, caller.identity.rights
+
+
+def _late(kind: str, seconds: float) -> DeadlineExceeded:
+    words = f"The operation did not end within {seconds:.0f} s."
+    if kind != "mutation":
+        return DeadlineExceeded(words)
+    late = DeadlineExceeded(
+        f"{words} It may have been done. Repeating it with the same idempotencyKey is safe; without one, it may be"
+        " done twice."
+    )
+    late.may_have_happened = True
+    return late
 
 
 def _count(kind: str, outcome: str, started: float) -> None:

@@ -7,7 +7,9 @@ import strawberry
 from app import access, cluster, model
 from app.alerting import AlertKind, Severity
 from app.gateway.asking import WorkflowAction
+from app.model import options
 from app.store.stats import StatsBucket, StatsGroup
+from app.temporal.updates import UpdateStage
 
 strawberry.enum(model.WorkflowStatus, description="Where a run stands. All but RUNNING and PAUSED are closed.")
 strawberry.enum(model.ActivityStatus, description="Where an activity stands. RETRYING waits for its next attempt.")
@@ -39,3 +41,17 @@ strawberry.enum(StatsGroup, description="What statistics are grouped by.")
 strawberry.enum(StatsBucket, description="A span of UTC; weeks begin on Monday.")
 strawberry.enum(AlertKind, description="What a rule of alerts looks at.")
 strawberry.enum(Severity, name="AlertSeverity")
+strawberry.enum(
+    options.IdReusePolicy,
+    name="WorkflowIdReusePolicy",
+    description="Whether a workflow id that has a closed run can be used again.",
+)
+strawberry.enum(
+    options.IdConflictPolicy,
+    name="WorkflowIdConflictPolicy",
+    description=(
+        "What happens to a start whose workflow id has an open run: it is refused, that run is used, or it is"
+        " terminated first, which needs the permission to cancel."
+    ),
+)
+strawberry.enum(UpdateStage, name="WorkflowUpdateStage", description="How far an update has come.")

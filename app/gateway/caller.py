@@ -25,11 +25,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a mutation did. Refusals say why it did nothing; then there is no execution."""
+    """What a mutation did. Refusals say why it did nothing; then there is no execution. `token` makes a later list
+    wait until it has the change."""
 
     execution: Execution | None = None
     created: bool = False
     refusals: tuple[Refusal, ...] = ()
+    token: str | None = None
 
 
 class Refused(Exception):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from app.gateway.acting import Acting
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
+from app.gateway.audits import AuditReading
+from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.operating import Operating
@@ -14,6 +16,7 @@ from app.gateway.polling import Polling
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
 from app.gateway.scheduling import Scheduling
+from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
 from app.gateway.watching import Watching
 from app.limits import Subscriptions
@@ -24,7 +27,9 @@ from app.temporal.payloads import Payloads
 @dataclass(frozen=True, slots=True)
 class Gateway:
     reading: Reading
+    starting: Starting
     acting: Acting
+    consistency: Consistency
     watching: Watching
     registry: Registry
     health: Health
@@ -38,3 +43,4 @@ class Gateway:
     alerts: AlertReading
     polling: Polling
     subscriptions: Subscriptions
+    audit: AuditReading

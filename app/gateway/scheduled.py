@@ -9,8 +9,8 @@ from typing import Any
 from app.cluster import Schedule, ScheduleAction
 from app.cluster.schedule_change import ActionChange, ScheduleChange
 from app.errors import Refusal
-from app.gateway.starting import RESERVED_MEMO, StartWanted, tenant_of, wrong
 from app.gateway.timetable import invalid, wrong_bounds, wrong_policies, wrong_spec, wrong_state
+from app.gateway.wanted import RESERVED_MEMO, StartWanted, tenant_of, wrong
 from app.model import Json
 from app.registry import WorkflowDefinition
 from app.temporal.connection import TENANT_ATTRIBUTES

@@ -15,8 +15,8 @@ from app.gateway.caller import Caller, Refused
 from app.gateway.operating import Operating
 from app.gateway.recording import Recording
 from app.gateway.scheduled import after, completed, wrong_creation, wrong_update
-from app.gateway.starting import RESERVED_MEMO, tenant_of
 from app.gateway.timetable import invalid, wrong_bounds
+from app.gateway.wanted import RESERVED_MEMO, tenant_of
 from app.model import Json
 from app.registry import Registry
 from app.temporal import schedule_changes

@@ -1,74 +1,235 @@
-"""What a caller wants started, and what is wrong with it before Temporal hears of it."""
+"""Starting runs: alone, with a signal, or with an update; each once, and waited for where the caller wants that."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from app.errors import Refusal
-from app.model import Json
-from app.registry import WorkflowDefinition
+from app.access import Action, may
+from app.errors import NotFound, Refusal, TidelineError
+from app.gateway.caller import Caller, Outcome, Refused
+from app.gateway.consistency import Consistency, token_of
+from app.gateway.intent import Attempt, Done, Intent, Plan, Told
+from app.gateway.outcomes import MARGIN, Outcomes, ref_of
+from app.gateway.planning import Planning
+from app.gateway.wanted import StartWanted
+from app.log import logger
+from app.model import ExecutionRef, Json
+from app.model.options import IdConflictPolicy
+from app.store.executions import Executions
+from app.temporal import closing, earlier, reads, starts
+from app.temporal.connection import Temporal
+from app.temporal.earlier import REQUEST_MEMO
+from app.temporal.starts import AlreadyStarted, Start, Started
+from app.temporal.update_starts import update_with_start
+from app.temporal.updates import Update, stands
 
-MAX_ID = 1000
-RESERVED_MEMO = ("metadata", "createdBy", "tenant", "environment")
-"""Keys of the memo that Tideline writes itself."""
+log = logger(__name__)
+
+LONGEST_WAIT = 60.0
+"""Seconds that a start may wait for its result."""
+UPDATE_SECONDS = 15.0
+"""How long a worker has to carry out an update that starts its run."""
+
+Send = Callable[[Start], Awaitable[tuple[Started, Mapping[str, Json]]]]
+"""Tells Temporal; what it tells besides the run is kept for later requests with the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartWanted:
-    """What a caller wants started. `input` is the list of arguments; spans are in seconds."""
+@dataclass(frozen=True)
+class Beginning:
+    """One of the ways to start a run. `input` is what it takes besides the start; `joins` where an open run of the
+    workflow id is used instead; `takes` is the time that Temporal may take."""
 
-    workflow_type: str
-    workflow_id: str | None = None
-    input: Sequence[Json] = ()
-    task_queue: str | None = None
-    namespace: str | None = None
-    metadata: Mapping[str, Json] = field(default_factory=dict)
-    memo: Mapping[str, Json] = field(default_factory=dict)
-    search_attributes: Mapping[str, Json] = field(default_factory=dict)
-    summary: str | None = None
-    details: str | None = None
-    execution_timeout: float | None = None
-    run_timeout: float | None = None
-    task_timeout: float | None = None
-    start_delay: float | None = None
+    mutation: str
+    send: Send
+    takes: float
+    input: Mapping[str, Json]
+    joins: bool = False
+    wait: float | None = None
 
 
-def wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Refusal]:
-    """What is wrong with a start besides its input."""
-    found = []
-    if not wanted.workflow_type:
-        found.append(Refusal("INVALID_INPUT", "workflowType cannot be empty.", path=("workflowType",)))
-    elif definition is None and not wanted.task_queue:
-        message = (
-            f"Workflow type {wanted.workflow_type!r} is not registered here. Name one that is (see workflowTypes),"
-            " or the taskQueue of the workers that know it."
+class Starting:
+    """Every method answers with an Outcome, and raises for an outage: then the run may have been started."""
+
+    def __init__(
+        self,
+        temporal: Temporal,
+        executions: Executions,
+        outcomes: Outcomes,
+        planning: Planning,
+        consistency: Consistency,
+    ) -> None:
+        self._temporal = temporal
+        self._executions = executions
+        self._outcomes = outcomes
+        self._planning = planning
+        self._consistency = consistency
+
+    async def start(
+        self, caller: Caller, wanted: StartWanted, key: str | None = None, wait: float | None = None
+    ) -> Outcome:
+        """Start a run of a type that the registry knows, or of any other on a named task queue; and wait some
+        seconds for it to close."""
+
+        async def send(start: Start) -> tuple[Started, Mapping[str, Json]]:
+            return await starts.start(self._temporal, start), {}
+
+        joins = wanted.id_conflict_policy is not IdConflictPolicy.FAIL
+        begin = Beginning("startWorkflow", send, self._temporal.timeout, {}, joins, wait)
+        outcome = await self._outcomes.outcome(caller, self.intent(caller, wanted, key, begin))
+        return await self._waited(caller, outcome, wait)
+
+    async def signal_with_start(
+        self,
+        caller: Caller,
+        wanted: StartWanted,
+        name: str,
+        args: Sequence[Json],
+        key: str | None = None,
+        wait: float | None = None,
+    ) -> Outcome:
+        """Signal the open run of the workflow id, which is started where there is none."""
+
+        async def send(start: Start) -> tuple[Started, Mapping[str, Json]]:
+            return await starts.signal_with_start(self._temporal, start, name, args), {}
+
+        input_ = {"signal": name, "args": list(args)}
+        begin = Beginning("signalWithStartWorkflow", send, self._temporal.timeout, input_, True, wait)
+        outcome = await self._outcomes.outcome(caller, self.intent(caller, wanted, key, begin))
+        return await self._waited(caller, outcome, wait)
+
+    async def update_with_start(
+        self, caller: Caller, wanted: StartWanted, name: str, args: Sequence[Json], key: str | None = None
+    ) -> tuple[Outcome, Update | None]:
+        """Update the open run of the workflow id, which is started where there is none, and wait for the outcome of
+        the update. Refusal UPDATE_REJECTED comes with the run, which has been started all the same."""
+
+        async def send(start: Start) -> tuple[Started, Mapping[str, Json]]:
+            started, update = await update_with_start(self._temporal, start, name, args, timeout=UPDATE_SECONDS)
+            kept: dict[str, Json] = {"updateId": update.update_id}
+            if update.failure is not None and await stands(self._temporal, update.ref, update.update_id) is None:
+                # Temporal keeps nothing of what was rejected; what failed later stands in the history.
+                kept["rejected"] = update.failure.message
+            return started, kept
+
+        input_ = {"update": name, "args": list(args)}
+        begin = Beginning("updateWithStartWorkflow", send, UPDATE_SECONDS, input_, True)
+        try:
+            told = await self.perform(caller, self.intent(caller, wanted, key, begin))
+        except Refused as refused:
+            return Outcome(refusals=refused.refusals), None
+        outcome = await self._outcomes.shown(caller, told)
+        if (rejected := told.kept.get("rejected")) is not None:
+            refusal = Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {rejected}", path=("updateName",))
+            return replace(outcome, refusals=(*outcome.refusals, refusal)), None
+        return outcome, await stands(self._temporal, ref_of(told.kept), str(told.kept["updateId"]), wait=1.0)
+
+    async def perform(self, caller: Caller, intent: Intent) -> Told:
+        return await self._outcomes.perform(caller, intent)
+
+    def intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Intent:
+        made_up = wanted.workflow_id is None
+
+        async def prepare(request_id: str) -> Plan:
+            _allow(caller, wanted, begin)
+            start = await self._start(caller, wanted, key, request_id)
+            if begin.joins and not made_up:
+                await self._require_visible(caller, start)
+            return {"namespace": start.namespace, "workflowId": start.workflow_id}
+
+        async def act(attempt: Attempt) -> Done:
+            if attempt.is_again and (found := await self._earlier(attempt, begin)):
+                told = {"updateId": attempt.request_id} if "update" in begin.input else {}
+                return await self._outcomes.done(found, created=False, **told)
+            start = await self._start(caller, wanted, key, attempt.request_id)
+            start = replace(start, workflow_id=str(attempt.plan["workflowId"]))
+            try:
+                started, kept = await begin.send(start)
+            except AlreadyStarted as refusal:
+                raise await self._named(caller, start, refusal) from refusal
+            return await self._outcomes.done(started.ref, created=started.created, **kept)
+
+        return Intent(
+            action=Action.START,
+            mutation=begin.mutation,
+            input={"start": wanted, **begin.input},
+            prepare=prepare,
+            act=act,
+            key=key,
+            namespace=wanted.namespace,
+            workflow_id=wanted.workflow_id,
+            detail={
+                "workflowType": wanted.workflow_type,
+                **{name: told for name, told in begin.input.items() if isinstance(told, str)},
+            },
+            # An id that nobody else can have is never used for a second run.
+            lease=0.0 if made_up else begin.takes + MARGIN,
+            starts=True,
         )
-        found.append(Refusal("INVALID_INPUT", message, path=("taskQueue",)))
-    if wanted.workflow_id is not None and not 0 < len(wanted.workflow_id) <= MAX_ID:
-        message = f"workflowId must have 1 to {MAX_ID} characters; it has {len(wanted.workflow_id)}."
-        found.append(Refusal("INVALID_INPUT", message, path=("workflowId",)))
-    for name in ("execution_timeout", "run_timeout", "task_timeout", "start_delay"):
-        span = getattr(wanted, name)
-        if span is not None and not span > 0:
-            head, *tail = name.split("_")
-            argument = head + "".join(map(str.title, tail)) + "Seconds"
-            found.append(Refusal("INVALID_INPUT", f"{argument} must be above 0; it is {span:g}.", path=(argument,)))
-    found += [
-        Refusal(
-            "INVALID_INPUT",
-            f"memo.{key} is written by Tideline itself. Choose another key.",
-            path=("memo", key),
-        )
-        for key in RESERVED_MEMO
-        if key in wanted.memo
-    ]
-    return found
+
+    async def _start(self, caller: Caller, wanted: StartWanted, key: str | None, request_id: str) -> Start:
+        start = await self._planning.start(caller, wanted, request_id)
+        return replace(start, memo={**start.memo, REQUEST_MEMO: request_id}) if key is not None else start
+
+    async def _earlier(self, attempt: Attempt, begin: Beginning) -> ExecutionRef | None:
+        """The run that an earlier try has started, or told something: from the index, which remembers longest, and
+        from Temporal, which knows at once."""
+        namespace, workflow_id = str(attempt.plan["namespace"]), str(attempt.plan["workflowId"])
+        indexed = await self._executions.noted(namespace, workflow_id, REQUEST_MEMO, attempt.request_id)
+        if indexed is not None:
+            return earlier.first_of(indexed)
+        found = await earlier.started(self._temporal, namespace, workflow_id, attempt.request_id)
+        if found is None and begin.input:
+            found = await earlier.told(self._temporal, namespace, workflow_id, attempt.request_id)
+        return found
+
+    async def _require_visible(self, caller: Caller, start: Start) -> None:
+        """A caller who would use or close an open run must be able to see it."""
+        try:
+            latest = (await reads.describe(self._temporal, start.namespace, start.workflow_id)).execution
+        except NotFound:
+            return
+        if not latest.status.is_closed and not caller.identity.scope.covers(latest.tenant, latest.environment):
+            raise starts.already_started(start, is_open=True)
+
+    async def _named(self, caller: Caller, start: Start, refusal: AlreadyStarted) -> Refusal:
+        """The refusal with the run that is in the way, if the caller may see that."""
+        if refusal.run_id is None:
+            return refusal
+        try:
+            found = await self._outcomes.visible(caller, start.namespace, start.workflow_id, refusal.run_id)
+        except TidelineError:
+            return refusal
+        return Refusal(refusal.reason, f"{refusal.message} It is run {found.run_id}.", path=refusal.path)
+
+    async def _waited(self, caller: Caller, outcome: Outcome, seconds: float | None) -> Outcome:
+        """The last run of the chain as it stands when it has closed, or when the time is over."""
+        if outcome.execution is None or not seconds:
+            return outcome
+        try:
+            last = await closing.last_run(self._temporal, outcome.execution.ref, seconds)
+            now = await self._outcomes.visible(caller, last.namespace, last.workflow_id, last.run_id)
+        except TidelineError as error:
+            log.warning("a started run cannot be waited for", reason=error.message)
+            return outcome
+        try:
+            await self._consistency.write([now])
+        except TidelineError:
+            return replace(outcome, execution=now, token=token_of(now, is_indexed=False))
+        return replace(outcome, execution=now, token=token_of(now, is_indexed=True))
 
 
-def tenant_of(definition: WorkflowDefinition | None, args: Sequence[Json]) -> tuple[str | None, str | None]:
-    """The tenant and environment that the input itself names."""
-    value = args[0] if args and isinstance(args[0], dict) else {}
-    fields = (definition.tenant_field, definition.environment_field) if definition else (None, None)
-    tenant, environment = (value.get(name) if name else None for name in fields)
-    return tenant, environment
+def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
+    """What a start may need besides the permission to start."""
+    needed = []
+    if begin.input:
+        needed.append(Action.SIGNAL)
+    if wanted.id_conflict_policy is IdConflictPolicy.TERMINATE_EXISTING:
+        needed.append(Action.CANCEL)
+    for action in needed:
+        if not may(caller.identity, action):
+            raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.lower()} workflows.")
+    if begin.wait is not None and not (math.isfinite(begin.wait) and 0 <= begin.wait <= LONGEST_WAIT):
+        message = f"waitForResultSeconds is 0 to {LONGEST_WAIT:g}; it is {begin.wait:g}."
+        raise Refusal("INVALID_INPUT", message, path=("waitForResultSeconds",))

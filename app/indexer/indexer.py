@@ -25,6 +25,7 @@ from app.log import logger
 from app.settings import Settings, temporal_connection
 from app.store import Archive, Changes, Database, Executions, Watermarks
 from app.store.alerts import Alerts
+from app.store.idempotency import Idempotency
 from app.store.lock import SessionLock
 from app.store.profiles import Profiles
 from app.store.retention import Retention
@@ -72,6 +73,7 @@ async def run(settings: Settings) -> None:
                 bus.publish,
                 lambda: bus.listen(hints.RUNS),
                 kept_days=settings.archive_retention_days,
+                key_days=settings.idempotency_days,
                 rules=rules,
                 accepted=settings.accept_namespaces,
             )
@@ -96,7 +98,8 @@ class Indexer:
     """Follows every namespace of `temporal` while it holds the lock in the database at `url`.
 
     `publish` sends hints; `listen` begins to hear the hints that name runs. `kept_days` is how long closed runs
-    are kept where their tenant does not say; None is for ever. `accepted` is as `Origins` has it.
+    are kept where their tenant does not say; None is for ever. `key_days` is for idempotency keys. `accepted` is as
+    `Origins` has it.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Indexer:
         *,
         page_size: int = PAGE_SIZE,
         kept_days: float | None = None,
+        key_days: float = 7.0,
         rules: Sequence[Rule] = (),
         accepted: Sequence[str] = (),
     ) -> None:
@@ -123,7 +127,7 @@ class Indexer:
             namespace, temporal, executions, Watermarks(database), self._writer, origins, page_size=page_size
         )
         self._archiver = Archiver(self._namespaces, temporal, executions, Archive(database), self._writer)
-        self._pruner = Pruner(Retention(database), self._writer, kept_days)
+        self._pruner = Pruner(Retention(database), Idempotency(database), self._writer, kept_days, key_days)
         self._profiler = Profiler(Profiles(database), Sums(database))
         self._alerter = Alerter(rules, temporal, Alerts(database), Watermarks(database), publish)
         self._followers: list[Follower] = []

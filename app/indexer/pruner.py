@@ -1,4 +1,4 @@
-"""Closed runs that are older than they are kept -> forgotten."""
+"""Closed runs, and keys of requests, that are older than they are kept -> forgotten."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from app import metrics
 from app.indexer.writer import Writer
 from app.log import logger
+from app.store.idempotency import Idempotency
 from app.store.retention import Retention
 
 log = logger(__name__)
@@ -16,12 +17,16 @@ PRUNE_SECONDS = 60.0
 
 class Pruner:
     """Works in small batches, so that no statement is long and nobody waits for a lock. `days` is for tenants
-    that have none of their own; None is for ever."""
+    that have none of their own; None is for ever. `key_days` is for idempotency keys."""
 
-    def __init__(self, retention: Retention, writer: Writer, days: float | None) -> None:
+    def __init__(
+        self, retention: Retention, keys: Idempotency, writer: Writer, days: float | None, key_days: float
+    ) -> None:
         self._retention = retention
+        self._keys = keys
         self._writer = writer
         self._days = days
+        self._key_days = key_days
 
     async def step(self) -> None:
         """Forget everything that is due."""
@@ -34,3 +39,8 @@ class Pruner:
             await self._writer.tell()
         if total:
             log.info("closed runs forgotten", runs=total)
+        keys = 0
+        while count := await self._keys.prune(self._key_days):
+            keys += count
+        if keys:
+            log.info("idempotency keys forgotten", keys=keys)

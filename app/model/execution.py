@@ -83,3 +83,5 @@ class Description:
     pending_children: int = 0
     reset_run_id: str | None = None
     """The run that a reset put in this one's place."""
+    request_ids: frozenset[str] = frozenset()
+    """Of the requests that started or used the run, as far as the server tells."""

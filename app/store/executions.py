@@ -50,8 +50,8 @@ _MERGED = {column: _merged(column) for column in COLUMNS if column not in _KEY}
 
 _MOVED = "(held.tenant, held.environment) is distinct from (excluded.tenant, excluded.environment)"
 
-_RECORD = f"""
-with written as (
+RECORDING = f"""
+written as (
     insert into executions as held ({", ".join(COLUMNS)})
     select {", ".join(COLUMNS)} from jsonb_populate_recordset(null::executions, $1)
     on conflict (namespace, workflow_id, run_id) do update set
@@ -71,8 +71,10 @@ with written as (
     union all
     select tenant, environment, namespace, workflow_id, run_id, last_change from written
 )
-select namespace, workflow_id, run_id, last_change as kind from written
 """
+"""Parts of a statement whose first argument is rows of Execution: `written` has what changed."""
+
+_RECORD = f"with {RECORDING} select namespace, workflow_id, run_id, last_change as kind from written"
 
 _SELECT = f"select {', '.join(f'e.{column}' for column in COLUMNS)} from executions e"
 
@@ -124,6 +126,17 @@ class Executions:
             log.error("run cannot be indexed", workflow_id=rows[0].workflow_id[:200], reason=str(error))
             return []
         return [change for row in rows for change in await self.record([row])]
+
+    async def noted(self, namespace: str, workflow_id: str, key: str, value: str) -> Execution | None:
+        """The first run of a workflow id whose memo has this text under `key`."""
+        row = await self._database.fetchrow(
+            f"{_SELECT} where namespace = $1 and workflow_id = $2 and memo ->> $3 = $4 order by start_time limit 1",
+            namespace,
+            workflow_id,
+            key,
+            value,
+        )
+        return execution_of(row) if row is not None else None
 
     async def get(self, ref: ExecutionRef) -> Execution | None:
         return (await self.many([ref])).get(ref)

@@ -19,23 +19,16 @@ from temporalio.service import (
     GrpcCompression,
     RetryConfig,
     RPCError,
-    RPCStatusCode,
     ServiceClient,
 )
 
 from app import metrics
-from app.errors import (
-    BadUserInput,
-    ConfigurationError,
-    Conflict,
-    DeadlineExceeded,
-    NotFound,
-    RateLimited,
-    TemporalUnavailable,
-    TidelineError,
-)
+from app.errors import ConfigurationError, DeadlineExceeded, NotFound, TidelineError
 from app.log import logger
 from app.temporal.payloads import Payloads
+from app.temporal.statuses import NotSupported, error_of, sentence, unreachable
+
+__all__ = ["NotSupported", "Temporal", "Tenancy", "error_of", "sentence", "unreachable"]
 
 DEFAULT_ADDRESS = "localhost:7233"
 DEFAULT_NAMESPACE = "default"
@@ -45,12 +38,6 @@ _RETRIED_FOR_MS = 1500
 """How long a call that finds no server is tried again before its caller hears of it."""
 
 log = logger(__name__)
-
-
-class NotSupported(Conflict):
-    """The connected server does not offer this call."""
-
-    code = "NOT_SUPPORTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,38 +166,3 @@ class Temporal:
         if self._service is not None:
             self._service = None
             await asyncio.sleep(0.5)
-
-
-def unreachable(address: str) -> TemporalUnavailable:
-    return TemporalUnavailable(
-        f"Temporal at {address} cannot be reached. Check that it runs and that TEMPORAL_ADDRESS names it."
-    )
-
-
-def error_of(error: RPCError, rpc: str, address: str) -> TidelineError:
-    """Temporal's gRPC status as one of our errors; its sentence is kept where it was made for people."""
-    status, text = error.status, sentence(error.message)
-    if status is RPCStatusCode.NOT_FOUND:
-        return NotFound(text)
-    if status in {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.OUT_OF_RANGE}:
-        return BadUserInput(text)
-    if status in {RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.ABORTED}:
-        return Conflict(text)
-    if status is RPCStatusCode.RESOURCE_EXHAUSTED:
-        return RateLimited(f"Temporal is asked too much at once: {text}")
-    if status is RPCStatusCode.UNIMPLEMENTED:
-        return NotSupported(f"The Temporal server at {address} does not offer {rpc}: {text}")
-    # A passed deadline comes from the SDK as CANCELLED with this text.
-    if status is RPCStatusCode.DEADLINE_EXCEEDED or "Timeout expired" in error.message:
-        return DeadlineExceeded(f"Temporal at {address} did not answer {rpc} in time.")
-    if status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
-        return TemporalUnavailable(f"Temporal at {address} refuses this gateway's credentials: {text}")
-    if status in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED}:
-        return unreachable(address)
-    return TemporalUnavailable(f"Temporal at {address} failed at {rpc}: {text}")
-
-
-def sentence(text: str) -> str:
-    """Temporal's words with a capital and a full stop."""
-    text = text.strip() or "no reason given"
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

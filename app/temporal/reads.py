@@ -92,6 +92,7 @@ async def describe(temporal: Temporal, namespace: str, workflow_id: str, run_id:
         ),
         pending_children=len(response.pending_children),
         reset_run_id=response.workflow_extended_info.reset_run_id or None,
+        request_ids=frozenset(response.workflow_extended_info.request_id_infos),
     )
 
 

@@ -8,14 +8,20 @@ from app.bus import Bus
 from app.gateway import Acting, Gateway, Reading, Watching
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
+from app.gateway.audits import AuditReading
+from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
+from app.gateway.once import Once
 from app.gateway.operating import Operating
+from app.gateway.outcomes import Outcomes
+from app.gateway.planning import Planning
 from app.gateway.polling import Polling
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
 from app.gateway.scheduling import Scheduling
+from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
@@ -30,6 +36,7 @@ from app.store.audit import Audit
 from app.store.bottlenecks import Bottlenecks
 from app.store.database import Database
 from app.store.executions import Executions
+from app.store.idempotency import Idempotency
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
 from app.store.stats import Statistics
@@ -61,12 +68,20 @@ async def assemble(
     reading = Reading(temporal, executions, archive, hub, insights)
     operating = Operating(temporal)
     registry = registry or Registry()
-    recording = Recording(Audit(database), temporal.default_namespace)
+    audit = Audit(database)
+    recording = Recording(audit, temporal.default_namespace)
+    stack.push_async_callback(recording.close)
+    once = Once(Idempotency(database), recording, changed)
+    stack.push_async_callback(once.close)
+    outcomes = Outcomes(temporal, once, reading)
+    consistency = Consistency(temporal, executions, changed)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
     return Gateway(
         reading=reading,
-        acting=Acting(temporal, executions, recording, reading, registry, changed),
+        starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
+        acting=Acting(temporal, outcomes),
+        consistency=consistency,
         watching=watching,
         registry=registry,
         health=health,
@@ -80,4 +95,5 @@ async def assemble(
         alerts=AlertReading(Alerts(database)),
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
         subscriptions=subscriptions,
+        audit=AuditReading(audit),
     )

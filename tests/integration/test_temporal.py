@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, PauseWor
 
 from app.errors import BadUserInput, ConfigurationError, DeadlineExceeded, NotFound, Refusal, TemporalUnavailable
 from app.model import ExecutionRef, WorkflowStatus
-from app.temporal import actions, reads
+from app.temporal import actions, reads, starts
 from app.temporal.connection import Temporal, Tenancy
 from tests.conftest import TemporalServer, free_port
 
@@ -24,8 +24,8 @@ async def connection(temporal: TemporalServer) -> AsyncIterator[Temporal]:
     await made.close()
 
 
-def wanted(**fields: object) -> actions.Start:
-    start = actions.Start(
+def wanted(**fields: object) -> starts.Start:
+    start = starts.Start(
         namespace="default",
         workflow_id=f"seam-{uuid.uuid4().hex[:10]}",
         workflow_type="Nothing",
@@ -41,7 +41,7 @@ def wanted(**fields: object) -> actions.Start:
 
 async def test_a_started_run_is_described_as_it_was_wanted(connection: Temporal) -> None:
     start = wanted(start_delay=60.0)
-    started = await actions.start(connection, start)
+    started = await starts.start(connection, start)
     assert started.created
     run = (await reads.describe(connection, "default", start.workflow_id)).execution
     assert run.ref == started.ref
@@ -54,28 +54,28 @@ async def test_a_started_run_is_described_as_it_was_wanted(connection: Temporal)
 
 async def test_a_run_that_names_no_tenant_belongs_to_the_default(connection: Temporal) -> None:
     start = wanted(search_attributes={}, memo={})
-    await actions.start(connection, start)
+    await starts.start(connection, start)
     run = (await reads.describe(connection, "default", start.workflow_id)).execution
     assert (run.tenant, run.environment) == ("home", "dev")
 
 
 async def test_one_request_id_is_one_run(connection: Temporal) -> None:
     start = wanted()
-    both = await asyncio.gather(actions.start(connection, start), actions.start(connection, start))
+    both = await asyncio.gather(starts.start(connection, start), starts.start(connection, start))
     assert both[0].ref == both[1].ref
 
 
 async def test_an_id_in_use_is_a_refusal(connection: Temporal) -> None:
     start = wanted()
-    await actions.start(connection, start)
+    await starts.start(connection, start)
     with pytest.raises(Refusal, match="in use by an open run") as refused:
-        await actions.start(connection, replace(start, request_id=str(uuid.uuid4())))
+        await starts.start(connection, replace(start, request_id=str(uuid.uuid4())))
     assert refused.value.reason == "ALREADY_STARTED"
 
 
 async def test_closed_and_unknown_runs_are_told_apart(connection: Temporal, temporal: TemporalServer) -> None:
     start = wanted()
-    ref = (await actions.start(connection, start)).ref
+    ref = (await starts.start(connection, start)).ref
     await temporal.client.get_workflow_handle(start.workflow_id).terminate()
     unknown = ExecutionRef("default", "never-was", str(uuid.uuid4()))
     for target, reason in ((ref, "ALREADY_CLOSED"), (unknown, "NOT_FOUND")):
@@ -90,7 +90,7 @@ async def test_closed_and_unknown_runs_are_told_apart(connection: Temporal, temp
 
 
 async def test_a_cancel_carries_its_reason_and_who_asked(connection: Temporal) -> None:
-    ref = (await actions.start(connection, wanted())).ref
+    ref = (await starts.start(connection, wanted())).ref
     await actions.cancel(connection, ref, "wrong plan", identity="tideline:ann", request_id=None)
     last = [event async for event in reads.history(connection, ref)][-1]
     said = last.workflow_execution_cancel_requested_event_attributes
@@ -98,7 +98,7 @@ async def test_a_cancel_carries_its_reason_and_who_asked(connection: Temporal) -
 
 
 async def test_a_paused_run_is_read_where_the_sdk_refuses(connection: Temporal, temporal: TemporalServer) -> None:
-    ref = (await actions.start(connection, wanted())).ref
+    ref = (await starts.start(connection, wanted())).ref
     await temporal.client.workflow_service.pause_workflow_execution(
         PauseWorkflowExecutionRequest(
             namespace="default", workflow_id=ref.workflow_id, run_id=ref.run_id, request_id=str(uuid.uuid4())
@@ -111,11 +111,11 @@ async def test_wrong_questions_keep_the_servers_sentence(connection: Temporal) -
     with pytest.raises(BadUserInput, match="Nonsense"):
         await reads.list_executions(connection, "default", "Nonsense = 1")
     with pytest.raises(BadUserInput, match="NoSuchAttribute"):
-        await actions.start(connection, wanted(search_attributes={"NoSuchAttribute": 1}))
+        await starts.start(connection, wanted(search_attributes={"NoSuchAttribute": 1}))
 
 
 async def test_history_behind_an_event_is_the_rest_of_it(connection: Temporal) -> None:
-    ref = (await actions.start(connection, wanted())).ref
+    ref = (await starts.start(connection, wanted())).ref
     for number in range(20):
         await actions.signal(connection, ref, "go", [number], identity="ann", request_id=None)
     whole = [event.event_id async for event in reads.history(connection, ref)]

@@ -19,7 +19,7 @@ from app.gateway import Caller
 from app.limits import Subscriptions
 from app.metrics import REGISTRY
 from app.model import Cursor
-from app.temporal import actions
+from app.temporal import starts
 from tests.conftest import TemporalServer
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 from tests.waiting import eventually
@@ -44,14 +44,14 @@ async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
 
 async def begin(host: Host, tenant: str = "acme") -> Cursor:
     """A run with two events, and the place behind them."""
-    start = actions.Start(
+    start = starts.Start(
         namespace="default",
         workflow_id=f"watch-{uuid.uuid4().hex[:10]}",
         workflow_type="Nothing",
         task_queue="nobody",
         memo={"tenant": tenant, "environment": "default"},
     )
-    ref = (await actions.start(host.temporal, start)).ref
+    ref = (await starts.start(host.temporal, start)).ref
     return Cursor(ref.namespace, ref.workflow_id, ref.run_id, 2)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from app.api.inputs.retry import RetryPolicyInput
+from app.api.inputs.starts import RetryPolicyInput
 from app.api.inputs.values import json_object
 from app.cluster import Interval, OverlapPolicy
 from app.cluster.schedule_change import (

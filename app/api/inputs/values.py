@@ -24,5 +24,5 @@ def storable(value: Any, path: Path) -> Any:
     try:
         orjson.dumps(value)
     except TypeError as error:
-        raise BadUserInput(f"{path[-1]} cannot be compared: {error}.", path=path) from None
+        raise BadUserInput(f"{path[-1]} cannot be used: {error}.", path=path) from None
     return value

@@ -6,12 +6,14 @@ from __future__ import annotations
 import strawberry
 
 from app.api.mutations.schedules import ScheduleMutation
+from app.api.mutations.starts import StartMutation
 from app.api.mutations.typed import TypedMutation
 from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
+    StartMutation,
     WorkflowMutation,
     ScheduleMutation,
     TypedMutation,  # type: ignore[misc]  # made while the program starts, from the catalog

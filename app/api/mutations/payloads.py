@@ -6,14 +6,16 @@ import strawberry
 
 from app import model
 from app.api.types.execution import WorkflowExecution
-from app.errors import Refusal
+from app.api.types.outcome import WorkflowUpdate
+from app.errors import BadUserInput, Refusal
 from app.gateway.caller import Outcome
 
 
 @strawberry.type(description="A refusal that the caller can mend.")
 class UserError:
     code: str = strawberry.field(
-        description="Stable: NOT_FOUND, ALREADY_CLOSED, ALREADY_STARTED, INVALID_INPUT, NOT_ALLOWED, NOT_SUPPORTED."
+        description="Stable: NOT_FOUND, ALREADY_CLOSED, ALREADY_STARTED, INVALID_INPUT, NOT_ALLOWED, NOT_SUPPORTED,"
+        " IDEMPOTENCY_MISMATCH, UPDATE_REJECTED."
     )
     message: str = strawberry.field(description="A sentence for a person.")
     path: list[str] = strawberry.field(description="The path of the input field that it speaks of; empty for none.")
@@ -23,16 +25,34 @@ class UserError:
         return cls(code=refusal.reason, message=refusal.message, path=[str(part) for part in refusal.path])
 
 
+TOKEN = "Given to workflows(consistencyToken:), on any gateway, the list has this change. Null where nothing changed."
+
+
 @strawberry.type
 class StartWorkflowPayload:
     execution: WorkflowExecution | None
-    created: bool = strawberry.field(description="False where it had been started before.")
+    created: bool = strawberry.field(
+        description="False where it had been started before: by this idempotencyKey, or the open run that was used."
+    )
+    consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
 
 
 @strawberry.type
 class WorkflowPayload:
     execution: WorkflowExecution | None
+    consistency_token: str | None = strawberry.field(description=TOKEN)
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class UpdateWithStartWorkflowPayload:
+    execution: WorkflowExecution | None
+    created: bool = strawberry.field(description="False where an open run was updated, or it was done before.")
+    update: WorkflowUpdate | None = strawberry.field(
+        description="Not COMPLETED where its worker takes longer than 15 s. Null where it was rejected."
+    )
+    consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
 
 
@@ -43,3 +63,23 @@ def shown(execution: model.Execution | None) -> WorkflowExecution | None:
 
 def errors(outcome: Outcome) -> list[UserError]:
     return [UserError.of(each) for each in outcome.refusals]
+
+
+def start_payload(outcome: Outcome) -> StartWorkflowPayload:
+    return StartWorkflowPayload(
+        execution=shown(outcome.execution),
+        created=outcome.created,
+        consistency_token=outcome.token,
+        user_errors=errors(outcome),
+    )
+
+
+def workflow_payload(outcome: Outcome) -> WorkflowPayload:
+    return WorkflowPayload(
+        execution=shown(outcome.execution), consistency_token=outcome.token, user_errors=errors(outcome)
+    )
+
+
+def invalid(error: BadUserInput) -> Outcome:
+    """The refusal of an input that could not even be read."""
+    return Outcome(refusals=(Refusal("INVALID_INPUT", error.message, path=error.path),))

@@ -12,7 +12,7 @@ from app.api.context import Info
 from app.api.inputs.options import StartOptions, start_input
 from app.api.inputs.typed import InputTypes, Shape
 from app.api.mutations.payloads import StartWorkflowPayload, UserError
-from app.api.mutations.workflows import start
+from app.api.mutations.starts import start
 from app.registry import DEFINITIONS, WorkflowDefinition
 from app.registry.typed import TypedInput
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.api.queries.alerts import AlertQuery
+from app.api.queries.audit import AuditQuery
 from app.api.queries.batches import BatchQuery
 from app.api.queries.cluster import ClusterQuery
 from app.api.queries.definitions import DefinitionQuery
@@ -31,6 +32,7 @@ class Query(
     ClusterQuery,
     StatsQuery,
     AlertQuery,
+    AuditQuery,
     ViewerQuery,
 ):
     """Every root field of reading."""

@@ -46,7 +46,8 @@ class WorkflowQuery:
         description=(
             "Runs, newest first unless orderBy says otherwise; first and last are at most 100. A cursor belongs to its"
             " filter and order. offset is for interfaces with page numbers: at most 10000, without cursors; what starts"
-            " meanwhile moves its pages, but never those of cursors."
+            " meanwhile moves its pages, but never those of cursors. With the consistencyToken of a mutation the list"
+            " has that change: it waits up to 5 seconds for it, then fails with TIMEOUT."
         ),
     )
     @staticmethod
@@ -59,7 +60,9 @@ class WorkflowQuery:
         last: int | None = None,
         before: Cursor | None = None,
         offset: int | None = None,
+        consistency_token: str | None = None,
     ) -> ConnectionValue[model.Execution]:
         wanted = filter.value(info.context.gateway.reading.namespace(None)) if filter else Filter()
         listing = listing_of(wanted, order_of(order_by), first, after, last, before, offset)
+        await info.context.gateway.consistency.reached(consistency_token)
         return await connection(info.context.gateway.reading.lists, info.context.identity, listing)

@@ -1,0 +1,35 @@
+"""The audit, for those who may read it: admins of their tenant, and the platform."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.access import Identity, Role
+from app.errors import Forbidden
+from app.model import Page
+from app.store.audit import Act, Audit, AuditFilter
+
+
+class AuditReading:
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    async def page(self, identity: Identity, filter_: AuditFilter, limit: int, before: int | None) -> Page[Act]:
+        """Acts, newest first. Forbidden for who is neither admin nor of the platform."""
+        wanted = _within(identity, filter_)
+        return Page(()) if wanted is None else await self._audit.page(wanted, limit, before)
+
+    async def count(self, identity: Identity, filter_: AuditFilter) -> int:
+        wanted = _within(identity, filter_)
+        return 0 if wanted is None else await self._audit.count(wanted)
+
+
+def _within(identity: Identity, filter_: AuditFilter) -> AuditFilter | None:
+    """The filter within what the identity may see; None where it names another tenant."""
+    if not identity.roles & {Role.ADMIN, Role.PLATFORM}:
+        raise Forbidden(f"{identity.subject} may not read the audit: that needs the role ADMIN or PLATFORM.")
+    scope = identity.scope
+    for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
+        if asked is not None and seen is not None and asked != seen:
+            return None
+    return replace(filter_, tenant=scope.tenant or filter_.tenant, environment=scope.environment or filter_.environment)

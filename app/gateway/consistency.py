@@ -1,0 +1,110 @@
+"""Reading one's own write: a token of what was written, and the wait of a later list until the index has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from app.cursors import seal, unseal
+from app.errors import BadUserInput, DeadlineExceeded, TidelineError
+from app.model import Execution, ExecutionRef
+from app.store.executions import Executions
+from app.temporal import reads
+from app.temporal.connection import Temporal
+
+KIND = "consistency"
+WAIT_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+
+
+class Written(NamedTuple):
+    """A run as a mutation left it. `status` is empty for one that was deleted. Without `is_indexed` the index did not
+    take it at the time."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    status: str
+    is_indexed: bool
+
+    @property
+    def ref(self) -> ExecutionRef:
+        return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+
+
+def token_of(execution: Execution, *, is_indexed: bool) -> str:
+    """What a list takes as consistencyToken."""
+    return seal(KIND, Written(*_key(execution.ref), str(execution.status), is_indexed))
+
+
+def token_of_deleted(ref: ExecutionRef, *, is_indexed: bool) -> str:
+    return seal(KIND, Written(*_key(ref), "", is_indexed))
+
+
+def _key(ref: ExecutionRef) -> tuple[str, str, str]:
+    return ref.namespace, ref.workflow_id, ref.run_id
+
+
+class Consistency:
+    """Where the index took the write at once there is nothing to wait for; where it did not, the run is read from
+    Temporal and put there, unless the indexer comes first."""
+
+    def __init__(
+        self,
+        temporal: Temporal,
+        executions: Executions,
+        announce: Callable[[], Awaitable[object]],
+        wait: float = WAIT_SECONDS,
+    ) -> None:
+        self._wait = wait
+        self._temporal = temporal
+        self._executions = executions
+        self._announce = announce
+
+    async def reached(self, token: str | None) -> None:
+        """Return once the index has what the token stands for. BadUserInput for another text, DeadlineExceeded where
+        that takes too long."""
+        if token is None:
+            return
+        written = unseal(KIND, Written, token, argument="consistencyToken")
+        if written.namespace not in self._temporal.namespaces:
+            raise BadUserInput("consistencyToken is of another gateway.", path=("consistencyToken",))
+        if written.is_indexed:
+            return
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._indexed(written)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The index does not have the change of workflow {written.workflow_id!r} yet, after"
+                f" {self._wait:g} s. Ask again with the same consistencyToken."
+            ) from None
+
+    async def _indexed(self, written: Written) -> None:
+        pause = _FIRST_PAUSE
+        while not await self._has(written):
+            try:
+                await self.write([await self._asked(written.ref)])
+            except TidelineError:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                return
+
+    async def _has(self, written: Written) -> bool:
+        try:
+            row = await self._executions.get(written.ref)
+        except TidelineError:
+            return False
+        if row is None or not written.status:
+            return row is None and not written.status
+        return row.status == written.status or row.status.is_closed
+
+    async def _asked(self, ref: ExecutionRef) -> Execution:
+        return (await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)).execution
+
+    async def write(self, rows: Sequence[Execution]) -> None:
+        """Put runs into the index and tell the others."""
+        if await self._executions.record(rows):
+            await self._announce()

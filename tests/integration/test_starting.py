@@ -1,0 +1,354 @@
+"""Starts with all their options, and what is awaited of them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes as Attributes
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from app.access import Identity, Role
+from app.errors import BadUserInput, DeadlineExceeded
+from app.gateway.consistency import Consistency, token_of
+from app.model import Execution, Json
+from app.store.executions import Executions
+from tests.conftest import TemporalServer
+from tests.integration.chains import Chain
+from tests.integration.gateways import ANYBODY, Host, hosted, member
+
+PAYLOAD = """
+    created consistencyToken
+    execution { workflowId runId firstRunId status result failure { message } searchAttributes summary details }
+    userErrors { code path message }
+"""
+START = f"mutation ($input: StartWorkflowInput!) {{ done: startWorkflow(input: $input) {{ {PAYLOAD} }} }}"
+SIGNAL = START.replace("StartWorkflow", "SignalWithStartWorkflow").replace("startWorkflow", "signalWithStartWorkflow")
+UPDATE = """
+mutation ($input: UpdateWithStartWorkflowInput!) {
+  done: updateWithStartWorkflow(input: $input) {
+    created execution { runId } update { updateId stage result failure { message } } userErrors { code path message }
+  }
+}
+"""
+LIST = """
+query ($id: String!, $token: String) {
+  workflows(filter: {workflowId: {equals: $id}}, consistencyToken: $token) { nodes { status } }
+}
+"""
+
+
+@workflow.defn
+class Adder:
+    """Adds what it is sent, up to ten."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    @workflow.run
+    async def run(self) -> int:
+        await workflow.wait_condition(lambda: self._sum >= 10)
+        return self._sum
+
+    @workflow.signal
+    def more(self, number: int) -> None:
+        self._sum += number
+
+    @workflow.update
+    def add(self, number: int) -> int:
+        self._sum += number
+        return self._sum
+
+    @add.validator
+    def check(self, number: int) -> None:
+        if number < 0:
+            raise ValueError("only upwards")
+
+
+@workflow.defn
+class Failing:
+    @workflow.run
+    async def run(self) -> None:
+        raise ValueError("it broke")
+
+
+@pytest.fixture
+async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
+    async with hosted(temporal.address, database) as made:
+        yield made
+
+
+@pytest.fixture
+async def worker(temporal: TemporalServer, task_queue: str) -> AsyncIterator[str]:
+    """The task queue of a worker for the workflows here."""
+    async with Worker(
+        temporal.client,
+        task_queue=task_queue,
+        workflows=[Adder, Chain, Failing],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_failure_exception_types=[ValueError],
+    ):
+        yield task_queue
+
+
+def an_id() -> str:
+    return f"start-{uuid.uuid4().hex[:10]}"
+
+
+def given(**fields: Json) -> dict[str, Json]:
+    return {"workflowType": "Nothing", "taskQueue": "nobody", **fields}
+
+
+async def done(host: Host, mutation: str, input_: dict[str, Json], identity: Identity = ANYBODY) -> Any:
+    return (await host.data(mutation, identity, input=input_))["done"]
+
+
+async def begun(temporal: TemporalServer, workflow_id: str) -> Attributes:
+    """What Temporal recorded of a start."""
+    history = await temporal.client.get_workflow_handle(workflow_id).fetch_history()
+    return history.events[0].workflow_execution_started_event_attributes
+
+
+async def test_every_option_reaches_temporal(host: Host, temporal: TemporalServer) -> None:
+    names = {"Customer": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, "Amount": IndexedValueType.INDEXED_VALUE_TYPE_INT}
+    await temporal.client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace="default", search_attributes=names)
+    )
+    input_ = given(
+        workflowId=an_id(),
+        executionTimeoutSeconds=100,
+        runTimeoutSeconds=50.5,
+        taskTimeoutSeconds=5,
+        startDelaySeconds=3,
+        retryPolicy={
+            "initialIntervalSeconds": 2,
+            "backoffCoefficient": 3,
+            "maximumIntervalSeconds": 60,
+            "maximumAttempts": 4,
+            "nonRetryableErrorTypes": ["Fatal"],
+        },
+        priority={"key": 2, "fairnessKey": "acme", "fairnessWeight": 2.5},
+        versioningOverride={"autoUpgrade": True},
+        searchAttributes={"Customer": "c-1", "Amount": 7},
+        summary="One line",
+        details="More *lines*",
+    )
+    answer = await done(host, START, input_)
+    assert answer["userErrors"] == []
+    run = answer["execution"]
+    assert (run["summary"], run["details"]) == ("One line", "More *lines*")
+    assert {"Customer": "c-1", "Amount": 7}.items() <= run["searchAttributes"].items()
+    started = await begun(temporal, run["workflowId"])
+    assert started.workflow_execution_timeout.seconds == 100
+    assert started.workflow_run_timeout.ToMilliseconds() == 50_500
+    assert started.workflow_task_timeout.seconds == 5
+    assert started.first_workflow_task_backoff.seconds == 3
+    policy = started.retry_policy
+    assert (policy.initial_interval.seconds, policy.backoff_coefficient) == (2, 3)
+    assert (policy.maximum_interval.seconds, policy.maximum_attempts) == (60, 4)
+    assert list(policy.non_retryable_error_types) == ["Fatal"]
+    priority = started.priority
+    assert (priority.priority_key, priority.fairness_key, priority.fairness_weight) == (2, "acme", 2.5)
+    assert started.versioning_override.auto_upgrade
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"executionTimeoutSeconds": 0}, ["executionTimeoutSeconds"]),
+        ({"startDelaySeconds": 1e11}, ["startDelaySeconds"]),
+        ({"waitForResultSeconds": 61}, ["waitForResultSeconds"]),
+        ({"waitForResultSeconds": -1}, ["waitForResultSeconds"]),
+        ({"retryPolicy": {"initialIntervalSeconds": 0}}, ["retryPolicy", "initialIntervalSeconds"]),
+        ({"retryPolicy": {"backoffCoefficient": 0.5}}, ["retryPolicy", "backoffCoefficient"]),
+        ({"retryPolicy": {"maximumIntervalSeconds": 0.5}}, ["retryPolicy", "maximumIntervalSeconds"]),
+        ({"retryPolicy": {"maximumAttempts": 0}}, ["retryPolicy", "maximumAttempts"]),
+        ({"priority": {"key": 6}}, ["priority", "key"]),
+        ({"priority": {"fairnessKey": "x" * 65}}, ["priority", "fairnessKey"]),
+        ({"priority": {"fairnessWeight": 0}}, ["priority", "fairnessWeight"]),
+        ({"versioningOverride": {}}, ["versioningOverride"]),
+        ({"searchAttributes": {"NoSuch": 1}}, ["searchAttributes", "NoSuch"]),
+        ({"searchAttributes": {"TenantId": "acme"}}, ["searchAttributes", "TenantId"]),
+        ({"searchAttributes": [1]}, ["searchAttributes"]),
+        ({"memo": {"requestId": "x"}}, ["memo", "requestId"]),
+        ({"memo": {"large": 10**30}}, ["memo"]),
+        ({"idReusePolicy": "REJECT_DUPLICATE", "idConflictPolicy": "TERMINATE_EXISTING"}, ["idConflictPolicy"]),
+    ],
+)
+async def test_a_wrong_value_is_told_at_its_path(host: Host, wrong: dict[str, Json], path: list[str]) -> None:
+    answer = await done(host, START, given(**wrong))
+    assert [(each["code"], each["path"]) for each in answer["userErrors"]] == [("INVALID_INPUT", path)]
+    assert answer["execution"] is None
+    assert answer["consistencyToken"] is None
+
+
+async def test_a_version_that_no_worker_has_is_told_at_its_path(host: Host) -> None:
+    pinned = {"pinned": {"deploymentName": "prices", "buildId": "b1"}}
+    [error] = (await done(host, START, given(versioningOverride=pinned)))["userErrors"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", ["versioningOverride"])
+
+
+async def test_an_integer_of_any_size_is_an_input(host: Host, temporal: TemporalServer) -> None:
+    run = (await done(host, START, given(input=[10**30])))["execution"]
+    assert (await begun(temporal, run["workflowId"])).input.payloads[0].data == b"1" + b"0" * 30
+
+
+async def test_the_run_in_the_way_is_named_to_who_may_see_it(host: Host) -> None:
+    input_ = given(workflowId=an_id())
+    run = (await done(host, START, input_, member("acme")))["execution"]
+    [mine] = (await done(host, START, input_, member("acme")))["userErrors"]
+    [foreign] = (await done(host, START, input_, member("other")))["userErrors"]
+    assert (mine["code"], foreign["code"]) == ("ALREADY_STARTED", "ALREADY_STARTED")
+    assert run["runId"] in mine["message"]
+    assert run["runId"] not in foreign["message"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_same", "created"), [("USE_EXISTING", True, False), ("TERMINATE_EXISTING", False, True)]
+)
+async def test_the_conflict_policy_says_what_an_open_run_means(
+    host: Host, policy: str, is_same: bool, created: bool
+) -> None:
+    input_ = given(workflowId=an_id())
+    run = (await done(host, START, input_))["execution"]
+    again = await done(host, START, {**input_, "idConflictPolicy": policy, "idempotencyKey": "1"})
+    assert ((again["execution"]["runId"] == run["runId"]), again["created"]) == (is_same, created)
+
+
+async def test_a_run_that_was_used_is_told_again_after_it_has_closed(host: Host, temporal: TemporalServer) -> None:
+    input_ = given(workflowId=an_id())
+    run = (await done(host, START, input_))["execution"]
+    using = {**input_, "idConflictPolicy": "USE_EXISTING", "idempotencyKey": uuid.uuid4().hex}
+    assert (await done(host, START, using))["execution"]["runId"] == run["runId"]
+    await temporal.client.get_workflow_handle(run["workflowId"]).terminate()
+    assert (await done(host, START, using))["execution"]["runId"] == run["runId"]
+
+
+@pytest.mark.parametrize("policy", ["USE_EXISTING", "TERMINATE_EXISTING"])
+async def test_another_tenants_open_run_is_neither_used_nor_closed(host: Host, policy: str) -> None:
+    input_ = given(workflowId=an_id())
+    run = (await done(host, START, input_, member("acme")))["execution"]
+    foreign = await done(host, START, {**input_, "idConflictPolicy": policy}, member("other"))
+    assert [each["code"] for each in foreign["userErrors"]] == ["ALREADY_STARTED"]
+    signalled = await done(host, SIGNAL, {**input_, "signalName": "go"}, member("other"))
+    assert [each["code"] for each in signalled["userErrors"]] == ["ALREADY_STARTED"]
+    now = await host.gateway.reading.execution(ANYBODY, None, run["workflowId"], None)
+    assert now is not None
+    assert (now.run_id, now.status, now.history_length) == (run["runId"], "RUNNING", 2)
+
+
+async def test_the_reuse_policy_says_what_a_closed_run_means(host: Host, temporal: TemporalServer) -> None:
+    input_ = given(workflowId=an_id())
+    run = (await done(host, START, input_))["execution"]
+    await temporal.client.get_workflow_handle(run["workflowId"]).terminate()
+    [refused] = (await done(host, START, {**input_, "idReusePolicy": "REJECT_DUPLICATE"}))["userErrors"]
+    assert (refused["code"], refused["path"]) == ("ALREADY_STARTED", ["workflowId"])
+    assert "REJECT_DUPLICATE" in refused["message"]
+    assert (await done(host, START, {**input_, "idReusePolicy": "ALLOW_DUPLICATE_FAILED_ONLY"}))["created"]
+
+
+async def test_a_starter_can_neither_signal_nor_terminate_by_a_start(host: Host) -> None:
+    starter = member("acme", Role.STARTER)
+    closing = await done(host, START, given(workflowId=an_id(), idConflictPolicy="TERMINATE_EXISTING"), starter)
+    signal = await done(host, SIGNAL, given(workflowId=an_id(), signalName="go"), starter)
+    for answer in (closing, signal):
+        assert [each["code"] for each in answer["userErrors"]] == ["NOT_ALLOWED"]
+
+
+async def test_a_result_comes_with_the_answer(host: Host, worker: str) -> None:
+    input_ = given(workflowType="Chain", taskQueue=worker, input=[0], waitForResultSeconds=20)
+    answer = await done(host, START, input_)
+    assert (answer["execution"]["status"], answer["execution"]["result"]) == ("COMPLETED", "done")
+    listed = await host.data(LIST, id=answer["execution"]["workflowId"], token=answer["consistencyToken"])
+    assert listed["workflows"]["nodes"] == [{"status": "COMPLETED"}]
+
+
+async def test_a_failure_comes_with_the_answer(host: Host, worker: str) -> None:
+    answer = await done(host, START, given(workflowType="Failing", taskQueue=worker, waitForResultSeconds=20))
+    assert (answer["execution"]["status"], answer["execution"]["failure"]) == ("FAILED", {"message": "it broke"})
+
+
+async def test_a_result_is_that_of_the_last_run(host: Host, worker: str) -> None:
+    key = uuid.uuid4().hex
+    input_ = given(workflowType="Chain", taskQueue=worker, input=[3], waitForResultSeconds=20, idempotencyKey=key)
+    for created in (True, False):
+        answer = await done(host, START, input_)
+        run = answer["execution"]
+        assert (run["status"], run["result"], answer["created"]) == ("COMPLETED", "done", created)
+        assert run["runId"] != run["firstRunId"]
+
+
+async def test_a_run_that_stays_open_is_answered_when_the_time_is_over(host: Host) -> None:
+    answer = await done(host, START, given(waitForResultSeconds=0.3))
+    assert (answer["execution"]["status"], answer["execution"]["result"]) == ("RUNNING", None)
+
+
+async def test_waiting_may_take_longer_than_an_operation(temporal: TemporalServer, database: str, worker: str) -> None:
+    async with hosted(temporal.address, database) as host:
+        host.engine._timeout = 0.5
+        input_ = given(workflowType="Adder", taskQueue=worker, workflowId=an_id(), waitForResultSeconds=20)
+        asking = asyncio.create_task(done(host, START, input_))
+        await asyncio.sleep(0.8)  # longer than an operation may take without waiting
+        await temporal.client.get_workflow_handle(str(input_["workflowId"])).signal("more", 10)
+        assert (await asking)["execution"]["result"] == 10
+
+
+async def test_signal_with_start_starts_once_and_then_signals(host: Host, worker: str) -> None:
+    base = given(workflowType="Adder", taskQueue=worker, workflowId=an_id(), signalName="more", signalArgs=[4])
+    first = await done(host, SIGNAL, {**base, "idempotencyKey": "a" + base["workflowId"]})
+    assert first["created"]
+    again = await done(host, SIGNAL, {**base, "idempotencyKey": "a" + base["workflowId"]})
+    assert (again["created"], again["execution"]["runId"]) == (False, first["execution"]["runId"])
+    last = await done(host, SIGNAL, {**base, "signalArgs": [6], "waitForResultSeconds": 20})
+    assert (last["created"], last["execution"]["result"]) == (False, 10)
+
+
+async def test_update_with_start_answers_with_the_outcome(host: Host, worker: str) -> None:
+    base = given(workflowType="Adder", taskQueue=worker, workflowId=an_id(), updateName="add", updateArgs=[4])
+    key = {"idempotencyKey": uuid.uuid4().hex}
+    first = await done(host, UPDATE, {**base, **key})
+    assert (first["created"], first["update"]["stage"], first["update"]["result"]) == (True, "COMPLETED", 4)
+    again = await done(host, UPDATE, {**base, **key})
+    assert (again["created"], again["update"]) == (False, first["update"])
+    more = await done(host, UPDATE, base)
+    assert (more["created"], more["update"]["result"]) == (False, 8)
+    rejected = await done(host, UPDATE, {**base, "updateArgs": [-1]})
+    assert [(each["code"], each["path"]) for each in rejected["userErrors"]] == [("UPDATE_REJECTED", ["updateName"])]
+    assert rejected["execution"]["runId"] == first["execution"]["runId"]
+
+
+async def described(host: Host) -> Execution:
+    run = (await done(host, START, given()))["execution"]
+    row = await host.gateway.reading.execution(ANYBODY, None, run["workflowId"], None)
+    assert row is not None
+    return row
+
+
+async def test_a_list_with_the_token_has_a_run_that_the_index_did_not_take(host: Host) -> None:
+    row = await described(host)
+    await Executions(host.database).delete(row.ref)
+    nothing = await host.data(LIST, id=row.workflow_id, token=None)
+    assert nothing["workflows"]["nodes"] == []
+    token = token_of(row, is_indexed=False)
+    assert len((await host.data(LIST, id=row.workflow_id, token=token))["workflows"]["nodes"]) == 1
+
+
+async def test_a_list_waits_no_longer_than_it_says(host: Host, temporal: TemporalServer) -> None:
+    row = await described(host)
+    await Executions(host.database).delete(row.ref)
+    async with hosted("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/nothing") as away:
+        consistency = Consistency(away.temporal, Executions(host.database), asyncio.Event().wait, wait=0.3)
+        with pytest.raises(DeadlineExceeded, match="Ask again"):
+            await consistency.reached(token_of(row, is_indexed=False))
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "f8pRu"])
+async def test_another_text_is_no_token(host: Host, token: str) -> None:
+    with pytest.raises(BadUserInput, match="consistencyToken"):
+        await host.gateway.consistency.reached(token)
