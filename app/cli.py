@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from app.errors import ConfigurationError, TidelineError
-from app.settings import DevSettings, Settings
+from app.settings import DevSettings, Settings, is_secret
 
 Service = Callable[[Settings], Coroutine[Any, Any, None]]
 
@@ -58,6 +58,16 @@ class Parser(argparse.ArgumentParser):
         raise ConfigurationError(f"{message}. Try `{self.prog} --help`.")
 
 
+class OnCommandLine(argparse.Action):
+    """An option that exists to say where its value belongs."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        parser.error(
+            f"{self.option_strings[0]} is a secret, and a command line can be read by everybody on the machine:"
+            f" set the variable {self.metavar}"
+        )
+
+
 class Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version  # noqa: PLC0415 - only this option needs it
@@ -91,12 +101,16 @@ def _parser() -> Parser:
 
 
 def _add_options(parser: Parser, settings: type, names: Iterable[str] | None = None) -> None:
-    """Offer the fields of `settings` that `names` lists, or all of them, as options."""
+    """Offer the fields of `settings` that `names` lists, or all of them, as options. Secrets are for the environment
+    alone, and are only named."""
+    secrets = parser.add_argument_group("secrets, which only their variables can hold")
     for each in fields(settings):
         if names is not None and each.name not in names:
             continue
         option, meaning = f"--{each.name.replace('_', '-')}", _help(each)
-        if isinstance(each.default, bool):
+        if is_secret(each):
+            secrets.add_argument(option, action=OnCommandLine, help=meaning, metavar=each.metadata["env"])
+        elif isinstance(each.default, bool):
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=meaning)
         else:
             metavar = each.name.rpartition("_")[2].upper()

@@ -36,6 +36,13 @@ class Plan:
     namespaces: tuple[str, ...]
 
     @property
+    def auth(self) -> str:
+        """Open, as long as nothing says otherwise."""
+        settings = self.settings
+        is_configured = settings.jwks_url is not None or settings.jwt_secret is not None
+        return settings.auth or ("required" if is_configured else "open")
+
+    @property
     def gateway(self) -> str:
         """Host and port as a browser on this machine takes them."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
@@ -133,6 +140,7 @@ def _environment(plan: Plan, database_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "TEMPORAL_ADDRESS": plan.temporal_address,
         "TIDELINE_LOG_FORMAT": "json",
+        "TIDELINE_AUTH": plan.auth,
         "TIDELINE_SHUTDOWN_GRACE": str(min(plan.settings.shutdown_grace, CLIENT_GRACE)),
     }
     if plan.settings.database_url is None and plan.settings.connections is None:
@@ -173,5 +181,7 @@ def _places(plan: Plan, database_url: str) -> dict[str, str]:
         "Postgres": database_url if embedded else "as DATABASE_URL says",
         "data": str(plan.folder.path),
         "logs": str(plan.folder.logs),
-        "open to": f"everybody who reaches {plan.gateway}: there is no authentication",
+        "open to": f"everybody who reaches {plan.gateway}: there is no authentication"
+        if plan.auth == "open"
+        else "those who have a token",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from app.access import Action, may, tenant_for
+from app.access import SOME_RUN, Action, Target, refuse, tenant_for
 from app.errors import DatabaseUnavailable, Refusal
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.reading import Reading
@@ -69,7 +69,8 @@ class Acting:
                 raise Refusal("INVALID_INPUT", "signalName cannot be empty.", path=("signalName",))
             await actions.signal(self._temporal, ref, name, args, identity=caller.name, request_id=None)
 
-        return await self._act(caller, Action.SIGNAL, namespace, workflow_id, run_id, {"signal": name}, send)
+        detail = {"signal": name}
+        return await self._act(caller, Action.SIGNAL, namespace, workflow_id, run_id, detail, send, signal=name)
 
     async def cancel(
         self, caller: Caller, namespace: str | None, workflow_id: str, run_id: str | None, reason: str
@@ -90,12 +91,15 @@ class Acting:
         run_id: str | None,
         detail: Mapping[str, Json],
         work: Callable[[ExecutionRef], Awaitable[None]],
+        *,
+        signal: str | None = None,
     ) -> Outcome:
         entry = self._recording.entry(caller, f"{action.lower()}Workflow", namespace, workflow_id, detail)
         try:
             async with self._recording.recorded(entry):
                 _require(caller, action)
                 execution = await self._visible(caller, namespace, workflow_id, run_id)
+                _require(caller, action, Target(run=execution, signal=signal))
                 if execution.status.is_closed:
                     # Temporal takes a cancel of a closed run without a word; its caller should hear.
                     raise actions.already_closed(execution.ref)
@@ -113,7 +117,7 @@ class Acting:
 
     async def _planned(self, caller: Caller, wanted: StartWanted) -> actions.Start:
         """The start as Temporal gets it, or what is wrong with it, all at once."""
-        _require(caller, Action.START)
+        _require(caller, Action.START, Target(is_run=True, workflow_type=wanted.workflow_type))
         definition = self._registry.find(wanted.workflow_type)
         refusals = [*wrong(wanted, definition)]
         if definition is not None:
@@ -165,6 +169,5 @@ class Acting:
         return execution
 
 
-def _require(caller: Caller, action: Action) -> None:
-    if not may(caller.identity, action):
-        raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.lower()} workflows.")
+def _require(caller: Caller, action: Action, target: Target = SOME_RUN) -> None:
+    refuse(caller.identity, action, target)

@@ -9,6 +9,8 @@ from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.health import Health
 from app.gateway.histories import Histories
+from app.gateway.keys import Keys
+from app.gateway.minting import Minting
 from app.gateway.operating import Operating
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
@@ -32,3 +34,5 @@ class Gateway:
     operating: Operating
     stats: StatsReading
     alerts: AlertReading
+    keys: Keys
+    minting: Minting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from app.access import Sealer, Tickets
 from app.bus import Bus
 from app.gateway import Acting, Gateway, Reading, Watching
 from app.gateway.alerts import AlertReading
@@ -11,6 +12,8 @@ from app.gateway.asking import Asking
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
+from app.gateway.keys import Keys
+from app.gateway.minting import Minting
 from app.gateway.operating import Operating
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
@@ -21,6 +24,7 @@ from app.indexer.writer import CHANGES
 from app.model import ExecutionRef
 from app.registry import Registry
 from app.store.alerts import Alerts
+from app.store.api_keys import ApiKeys
 from app.store.archive import Archive
 from app.store.audit import Audit
 from app.store.bottlenecks import Bottlenecks
@@ -28,12 +32,26 @@ from app.store.database import Database
 from app.store.executions import Executions
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
+from app.store.secrets import Secrets
 from app.store.stats import Statistics
 from app.temporal.connection import Temporal
+from app.web.warden import KEYS
 
 
-async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus, health: Health) -> Gateway:
-    """The verbs over their connections; what they start is closed with the stack."""
+async def assemble(
+    stack: AsyncExitStack,
+    temporal: Temporal,
+    database: Database,
+    bus: Bus,
+    health: Health,
+    *,
+    sealer: Sealer | None = None,
+    longest_watch: float = 86_400.0,
+) -> Gateway:
+    """The verbs over their connections; what they start is closed with the stack. `longest_watch` is in seconds."""
+    secrets = Secrets(database)
+    sealer = sealer or Sealer(None, secrets.signing_key)
+    tickets = Tickets(secrets.put_ticket, secrets.take_ticket)
     executions, archive = Executions(database), Archive(database)
 
     async def closed(ref: ExecutionRef) -> None:
@@ -41,6 +59,9 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
 
     async def changed() -> None:
         await bus.publish(CHANGES, "")
+
+    async def key_changed(key_id: str) -> None:
+        await bus.publish(KEYS, key_id)
 
     hub = Hub(temporal, archive.pages, on_closed=closed)
     stack.push_async_callback(hub.close)
@@ -61,4 +82,6 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
         operating=Operating(temporal),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
+        keys=Keys(ApiKeys(database), recording, key_changed),
+        minting=Minting(sealer, tickets, reading, recording, longest_watch),
     )

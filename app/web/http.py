@@ -9,6 +9,7 @@ which is also the answer to clients that do not say. Errors of execution are 200
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,6 +32,7 @@ from app.web.request import (
     operation_from_json,
     operation_from_parameters,
 )
+from app.web.session import stream_pass
 from app.web.sse import EventStream
 
 _ALLOWED = {"Allow": "GET, POST"}
@@ -61,11 +63,12 @@ class GraphQLOverHttp:
         if is_get and "query" not in request.query_params and best_type(accept, (HTML, *offers)) == HTML:
             return page.response()
         operation = await self._operation(request)
-        caller = await self._caller(request)
         media = best_type(accept, offers)
+        caller = await self._caller(request, opens_stream=is_get and media == EVENT_STREAM)
         if media == EVENT_STREAM:
             resumed = replace(operation, resume=request.headers.get("last-event-id") or None)
-            return EventStream(self._parts.engine.stream(resumed, caller, read_only=is_get), self._heartbeat)
+            answers = self._parts.engine.stream(resumed, caller, read_only=is_get)
+            return EventStream(answers, self._heartbeat, partial(self._parts.gatekeeper.leases.hold, caller.identity))
         answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
         return _response(answer, media, is_get=is_get)
 
@@ -91,8 +94,14 @@ class GraphQLOverHttp:
                 raise HttpError(413, too_large)
         return bytes(body)
 
-    async def _caller(self, request: Request) -> Caller:
-        identity = await self._parts.gatekeeper.identify(request.headers.get("authorization"), request.headers)
+    async def _caller(self, request: Request, *, opens_stream: bool) -> Caller:
+        """A browser's EventSource cannot send a header: a stream that it opens may come with a ticket or a cookie."""
+        gatekeeper, authorization = self._parts.gatekeeper, request.headers.get("authorization")
+        pass_ = stream_pass(request, gatekeeper) if opens_stream and authorization is None else None
+        if pass_ is not None:
+            identity = await gatekeeper.admit(pass_, request.headers)
+        else:
+            identity = await gatekeeper.identify(authorization, request.headers)
         return Caller(identity, log.request_id.get() or "", request.client.host if request.client else None)
 
 

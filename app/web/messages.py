@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -18,6 +18,13 @@ SUBPROTOCOL = "graphql-transport-ws"
 ACK = '{"type":"connection_ack"}'
 PING = '{"type":"ping"}'
 PONG = '{"type":"pong"}'
+
+
+def refreshed(why_not: str | None) -> str:
+    """The pong that answers a ping with a new token."""
+    payload = {"refreshed": why_not is None, **({"message": why_not} if why_not else {})}
+    return orjson.dumps({"type": "pong", "payload": payload}).decode()
+
 
 Payload = Mapping[str, Any]
 
@@ -49,17 +56,19 @@ class ClosedError(Exception):
         self.reason = reason.encode()[:123].decode(errors="ignore")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Init:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ping:
-    """The server answers with a pong."""
+    """The server answers with a pong. With `authorization` in its payload the client goes on under another token."""
+
+    payload: Payload = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pong:
     """The client is there."""
 
@@ -104,7 +113,7 @@ def _parse(text: str | None) -> ClientMessage:
         case "connection_init":
             return Init(payload or {})
         case "ping":
-            return Ping()
+            return Ping(payload or {})
         case "pong":
             return Pong()
         case "subscribe":

@@ -17,7 +17,9 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from app import log, metrics
+from app.access import Lease
 from app.api.engine import Answer
+from app.errors import TidelineError
 from app.web import failure
 from app.web.sending import ClientGoneError
 
@@ -36,25 +38,42 @@ _HEARTBEAT = b": ping\n\n"
 
 _logger = log.logger(__name__)
 
+Refuse = Callable[[TidelineError], None]
+
 
 class EventStream:
     """The response, as an ASGI application. After `heartbeat` seconds of silence it sends a comment."""
 
-    def __init__(self, answers: AsyncGenerator[Answer, None], heartbeat: float) -> None:
+    def __init__(
+        self, answers: AsyncGenerator[Answer, None], heartbeat: float, hold: Callable[[Refuse], Lease]
+    ) -> None:
+        """`hold` gives the lease of who listens; when that is over the stream ends with the reason."""
         self._answers = answers
         self._heartbeat = heartbeat
+        self._hold = hold
         self._gone = False
+        self._cut: TidelineError | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         metrics.EVENT_STREAMS.inc()
+        lease: Lease | None = None
         try:
             # The one way to end the stream from outside is to let this deadline pass.
             async with asyncio.timeout(None) as life:
-                scope[END] = _ender(life)
-                await self._converse(receive, send, scope[END])
+                scope[END] = end = _ender(life)
+
+                def cut(why: TidelineError) -> None:
+                    self._cut = why
+                    end()
+
+                lease = self._hold(cut)
+                await self._converse(receive, send, end)
         except TimeoutError:
-            pass
+            if self._cut is not None and not self._gone:
+                await _write(send, _refusal(self._cut.message, self._cut.code))
         finally:
+            if lease is not None:
+                lease.release()
             scope.pop(END, None)
             metrics.EVENT_STREAMS.dec()
         if not self._gone:
@@ -73,8 +92,7 @@ class EventStream:
             self._gone = True
         except Exception:
             _logger.exception("event stream failed")
-            errors = failure.errors(failure.UNEXPECTED, "INTERNAL")
-            await _write(send, _NEXT + b'{"errors":' + errors + b"}\n\n" + _COMPLETE)
+            await _write(send, _refusal(failure.UNEXPECTED, "INTERNAL"))
         finally:
             watcher.cancel()
 
@@ -94,6 +112,10 @@ class EventStream:
             pass  # the client stopped reading
         self._gone = True
         end()
+
+
+def _refusal(message: str, code: str) -> bytes:
+    return _NEXT + b'{"errors":' + failure.errors(message, code) + b"}\n\n" + _COMPLETE
 
 
 def _next(answer: Answer) -> bytes:

@@ -98,7 +98,8 @@ def test_arrows_point_down(path: Path) -> None:
         ("databases", {"store"}),
         ("asyncpg", {"store", "workflows", "worker", "dev"}),
         ("broadcaster", {"bus"}),
-        ("starlette", {"web", "settings", "worker"}),
+        ("starlette", {"web", "settings", "worker", "access"}),
+        ("jwt", {"access"}),
         ("uvicorn", {"web"}),
     ],
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.mutations.access import AccessMutation
 from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
     WorkflowMutation,
+    AccessMutation,
 ):
     """Every root field of acting."""

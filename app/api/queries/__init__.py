@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.api.queries.alerts import AlertQuery
+from app.api.queries.api_keys import ApiKeyQuery
 from app.api.queries.batches import BatchQuery
 from app.api.queries.cluster import ClusterQuery
 from app.api.queries.definitions import DefinitionQuery
@@ -30,5 +31,6 @@ class Query(
     StatsQuery,
     AlertQuery,
     ViewerQuery,
+    ApiKeyQuery,
 ):
     """Every root field of reading."""

@@ -9,7 +9,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.access import Part
 from app.api.context import Info, view_of
+from app.api.veil import WITHHELD, exposure, target_of, veiled, veiled_text
 from app.gateway import asking
 from app.gateway.asking import WorkflowAction
 
@@ -52,11 +54,14 @@ class Answers:
 
     @strawberry.field(
         graphql_type=JSON | None,
-        description=f"The answer to a query of the workflow. {_NEEDS_A_WORKER} A query that fails is QUERY_FAILED.",
+        description=(
+            f"The answer to a query of the workflow. {_NEEDS_A_WORKER} A query that fails is QUERY_FAILED. {WITHHELD}"
+        ),
     )
     @staticmethod
     async def query(root: Row, info: Info, name: str, args: list[JSON] | None = None) -> Any:
-        return await info.context.gateway.asking.query(info.context.identity, root, name, args or ())
+        answer = await info.context.gateway.asking.query(info.context.identity, root, name, args or ())
+        return veiled(exposure(info, target_of(root), Part.QUERY), answer)
 
     @strawberry.field(
         graphql_type=WorkflowInterface | None,
@@ -71,12 +76,14 @@ class Answers:
     )
     @staticmethod
     async def current_details(root: Row, info: Info) -> str | None:
-        return (await info.context.loaders.interface(root)).current_details
+        said = (await info.context.loaders.interface(root)).current_details
+        return veiled_text(exposure(info, target_of(root), Part.QUERY), said)
 
     @strawberry.field(description=f"Where its code stands. {_NEEDS_A_WORKER}")
     @staticmethod
     async def stack_trace(root: Row, info: Info) -> str | None:
-        return await info.context.gateway.asking.stack_trace(info.context.identity, root)
+        said = await info.context.gateway.asking.stack_trace(info.context.identity, root)
+        return veiled_text(exposure(info, target_of(root), Part.QUERY), said)
 
     @strawberry.field(
         graphql_type=list[WorkflowAction], description="What you may do to it now, by its status and your permissions."
