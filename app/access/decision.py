@@ -78,7 +78,7 @@ def decide(identity: Identity, action: Action, target: Target = ANYTHING) -> Dec
     if target.run is not None and not readers:
         return _NOT_THERE
     refused = _beyond_grant(identity, action, target)
-    allowed = readers if action is Action.READ else list(_roles(identity, action, target))
+    allowed = list(_roles(identity, action, target, with_names=True))
     if refused is None and not allowed:
         refused = _refusal(identity, action, target)
     if refused is not None:
@@ -86,28 +86,33 @@ def decide(identity: Identity, action: Action, target: Target = ANYTHING) -> Dec
     return Decision(Verdict.ALLOWED, _exposure(identity, allowed, target))
 
 
-def _roles(identity: Identity, action: Action, target: Target) -> Iterator[Role]:
-    """The roles of the caller that allow it after every rule about them."""
+def _roles(identity: Identity, action: Action, target: Target, *, with_names: bool = False) -> Iterator[Role]:
+    """The roles of the caller that allow it after every rule about them; `with_names`: also under the name of the
+    signal, query or update that it would send."""
     for role in identity.roles:
         if action in permissions_of(role) and not any(
-            _forbids(rule, action, target) for rule in identity.rules if rule.concerns(role)
+            _forbids(rule, action, target) or (with_names and _forbids_name(rule, target))
+            for rule in identity.rules
+            if rule.concerns(role)
         ):
             yield role
 
 
 def _forbids(rule: Rule, action: Action, target: Target) -> bool:
+    return action in rule.deny and _is_about(rule, target)
+
+
+def _forbids_name(rule: Rule, target: Target) -> bool:
+    sent = ((target.signal, rule.signals), (target.query, rule.queries), (target.update, rule.updates))
+    return _is_about(rule, target) and not all(
+        name is None or name.startswith(_INTERNAL) or matches(name, patterns) for name, patterns in sent
+    )
+
+
+def _is_about(rule: Rule, target: Target) -> bool:
     if target.type_of_run is None and rule.is_of_some_runs:
         return False  # asked again when the run is known
-    if not rule.is_about(target.type_of_run, *target.owner):
-        return False
-    return action in rule.deny or not all(
-        name is None or name.startswith(_INTERNAL) or matches(name, patterns)
-        for name, patterns in (
-            (target.signal, rule.signals),
-            (target.query, rule.queries),
-            (target.update, rule.updates),
-        )
-    )
+    return rule.is_about(target.type_of_run, *target.owner)
 
 
 def _beyond_grant(identity: Identity, action: Action, target: Target) -> str | None:

@@ -93,7 +93,7 @@ class Gatekeeper:
         readers = self._readers
         if readers is None:
             return None
-        _check_length(token)
+        _check(token)
         if token.startswith(api_keys.PREFIX):
             return await readers.keys.identity(token)
         if token.startswith(Kind.WATCH):
@@ -112,7 +112,7 @@ class Gatekeeper:
     async def _admitted(self, pass_: str) -> Identity:
         if self._readers is None:
             raise Unauthenticated("Tickets are not accepted here.")
-        _check_length(pass_)
+        _check(pass_)
         if pass_.startswith(tickets.PREFIX):
             return await self._readers.tickets.redeem(pass_)
         if pass_.startswith(Kind.SESSION):
@@ -130,7 +130,9 @@ def bearer_of(authorization: str | None) -> str | None:
     return token.strip()
 
 
-def _check_length(token: str) -> None:
+def _check(token: str) -> None:
+    if not token.isascii():
+        raise Unauthenticated("The token has characters that no token has.")
     if len(token) > LONGEST_TOKEN:
         raise Unauthenticated(f"The token is longer than {LONGEST_TOKEN} characters.")
 

@@ -73,7 +73,7 @@ class JwtReader:
     async def _key(self, token: str) -> tuple[Any, tuple[str, ...]]:
         try:
             header = library.get_unverified_header(token)
-        except library.PyJWTError:
+        except (library.PyJWTError, UnicodeError):
             raise Unauthenticated("The token is no JSON Web Token.") from None
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm == "HS256" and self._secret is not None:

@@ -21,7 +21,7 @@ from app.web.messages import Close, ClosedError, Complete, Init, Ping, Pong, Sub
         ('{"type":"connection_init","payload":null}', Init({})),
         ('{"type":"connection_init","payload":{"authorization":"x"}}', Init({"authorization": "x"})),
         ('{"type":"ping"}', Ping()),
-        ('{"type":"ping","payload":{"any":[1]}}', Ping()),
+        ('{"type":"ping","payload":{"any":[1]}}', Ping({"any": [1]})),
         ('{"type":"pong","payload":null}', Pong()),
         ('{"type":"complete","id":"1"}', Complete("1")),
         ('{"type":"subscribe","id":"1","payload":{"query":"{ a }"}}', Subscribe("1", Operation("{ a }"))),
