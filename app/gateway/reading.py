@@ -165,8 +165,12 @@ class Reading:
             for each in runs
             if each.root_run_id and each.root_workflow_id == tree.workflow_id and not tree.names_root(each)
         }
-        found = await self._executions.many(list(roots)) if roots else {}
-        return {ref.run_id: chain_of(row) for ref, row in found.items()}
+        known = await self._executions.many(list(roots)) if roots else {}
+        asked = await asyncio.gather(
+            *(self._asked(None, Name(ref.namespace, ref.workflow_id, ref.run_id)) for ref in roots if ref not in known)
+        )
+        found = [*known.values(), *(row for row in asked if row is not None)]
+        return {row.run_id: chain_of(row) for row in found}
 
     async def _in_time(self, workflow_id: str, work: Coroutine[Any, Any, T]) -> T:
         """A few at a time, and their wait has a deadline too: while Temporal hangs, a page of many runs must fail
