@@ -67,16 +67,8 @@ def _at(target: Target, place: Place) -> Target:
     )
 
 
-def veiled(seen: Exposure, value: Json) -> Json:
-    """A whole value as it may be seen. Nothing stays nothing."""
-    if seen is Exposure.SHOWN or value is None:
-        return value
-    return MASK if seen is Exposure.MASKED else None
-
-
-def veiled_text(seen: Exposure, text: str | None) -> str | None:
-    if seen is Exposure.SHOWN or text is None:
-        return text
+def instead(seen: Exposure) -> str | None:
+    """What stands for a value that is not shown in whole."""
     return MASK if seen is Exposure.MASKED else None
 
 

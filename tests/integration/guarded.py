@@ -79,6 +79,13 @@ async def subscribed(websocket: ClientConnection, query: str, id_: str = "1") ->
     return message["payload"]
 
 
+async def closed_by(websocket: ClientConnection, seconds: float) -> tuple[int | None, str | None]:
+    """How it was closed, within so many seconds."""
+    async with asyncio.timeout(seconds):
+        await websocket.wait_closed()
+    return websocket.close_code, websocket.close_reason
+
+
 def code_of(answer: Any) -> str:
     code: str = answer["errors"][0]["extensions"]["code"]
     return code

@@ -9,9 +9,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
-from app.access import Part
+from app.access import Exposure, Part
 from app.api.context import Info, view_of
-from app.api.veil import WITHHELD, exposure, target_of, veiled, veiled_text
+from app.api.veil import WITHHELD, exposure, instead, target_of
 from app.gateway import asking
 from app.gateway.asking import WorkflowAction
 
@@ -60,8 +60,9 @@ class Answers:
     )
     @staticmethod
     async def query(root: Row, info: Info, name: str, args: list[JSON] | None = None) -> Any:
-        answer = await info.context.gateway.asking.query(info.context.identity, root, name, args or ())
-        return veiled(exposure(info, target_of(root), Part.QUERY), answer)
+        if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
+            return instead(seen)
+        return await info.context.gateway.asking.query(info.context.identity, root, name, args or ())
 
     @strawberry.field(
         graphql_type=WorkflowInterface | None,
@@ -76,14 +77,16 @@ class Answers:
     )
     @staticmethod
     async def current_details(root: Row, info: Info) -> str | None:
-        said = (await info.context.loaders.interface(root)).current_details
-        return veiled_text(exposure(info, target_of(root), Part.QUERY), said)
+        if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
+            return instead(seen)
+        return (await info.context.loaders.interface(root)).current_details
 
     @strawberry.field(description=f"Where its code stands. {_NEEDS_A_WORKER}")
     @staticmethod
     async def stack_trace(root: Row, info: Info) -> str | None:
-        said = await info.context.gateway.asking.stack_trace(info.context.identity, root)
-        return veiled_text(exposure(info, target_of(root), Part.QUERY), said)
+        if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
+            return instead(seen)
+        return await info.context.gateway.asking.stack_trace(info.context.identity, root)
 
     @strawberry.field(
         graphql_type=list[WorkflowAction], description="What you may do to it now, by its status and your permissions."

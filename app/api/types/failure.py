@@ -13,7 +13,7 @@ from app.access import Exposure, Part
 from app.api.context import Info
 from app.api.node import Bound
 from app.api.types.values import NOT_DECODED, decoded, shown_single
-from app.api.veil import MASK, WITHHELD, exposure
+from app.api.veil import MASK, WITHHELD, exposure, instead
 from app.model import FailureKind
 
 FailureValue = Bound[model.Failure]
@@ -43,7 +43,7 @@ class Failure:
     @staticmethod
     def stack_trace(root: Root, info: Info) -> str | Awaitable[str | None] | None:
         if (seen := exposure(info, root.ref, Part.FAILURE)) is not Exposure.SHOWN:
-            return MASK if seen is Exposure.MASKED else None
+            return instead(seen)
         return _said(root, info, "stack_trace", root.value.stack_trace)
 
     @strawberry.field(

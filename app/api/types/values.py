@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 
 from app.access import Exposure, Part
 from app.api.context import Info
-from app.api.veil import MASK, exposure
+from app.api.veil import MASK, exposure, instead
 from app.model import ExecutionRef, Json, Payload
 from app.protos import json_of, values_of
 from app.temporal.payloads import is_clear
@@ -39,7 +39,7 @@ def shown_single(info: Info, ref: ExecutionRef, payloads: Sequence[Payload], par
     """The one value of a result, or the list of several; None for none, and where it is hidden."""
     seen = exposure(info, ref, part)
     if seen is not Exposure.SHOWN:
-        return MASK if payloads and seen is Exposure.MASKED else None
+        return instead(seen) if payloads else None
     if len(payloads) == 1 and is_clear(payloads[0]):
         return json_of(payloads[0])
     found = decoded(info, ref.namespace, payloads)
