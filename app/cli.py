@@ -93,6 +93,12 @@ def _parser() -> Parser:
     _add_options(command("index", _index, "index executions from Temporal into Postgres"), Settings, INDEXING)
     _add_options(command("worker", _worker, "host the catalog's workflows"), Settings, WORKING)
     _add_options(command("migrate", _migrate, "bring the database up to date"), Settings, MIGRATING)
+    key = command("key", _key, "make an API key and print it, once")
+    _add_options(key, Settings, ("database_url", "log_format", "log_level"))
+    key.add_argument("--name", required=True, help="what it is for")
+    key.add_argument("--roles", required=True, help="viewer, operator, starter, admin, platform, by commas")
+    key.add_argument("--tenant", help="the tenant that it sees; only a platform sees all")
+    key.add_argument("--environment", help="the environment that it sees; else all")
     command("schema", _schema, "print the GraphQL schema")
     inspect = command("inspect", _inspect, "show what a history file tells")
     inspect.add_argument("file", type=Path, metavar="FILE", help="history as JSON, as `temporal` exports it")
@@ -174,6 +180,14 @@ def _migrate(arguments: argparse.Namespace) -> None:
     from app import migrate  # noqa: PLC0415
 
     run_service(migrate.run, settings)
+
+
+def _key(arguments: argparse.Namespace) -> None:
+    settings = _settings(arguments)
+    from app import key  # noqa: PLC0415
+
+    wanted = arguments.name, arguments.roles.split(","), arguments.tenant, arguments.environment
+    run_service(lambda each: key.run(each, *wanted), settings)
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ _ROOMS_BY_TIER = (
     ("indexer", "hub"),
     ("gateway",),
     ("api",),
-    ("web", "worker", "migrate", "inspect", "dev"),
+    ("web", "worker", "migrate", "inspect", "key", "dev"),
     ("cli",),
     ("__main__",),
 )
