@@ -54,7 +54,7 @@ class Gatekeeper:
 
     async def identify(self, authorization: str | None, headers: Mapping[str, str]) -> Identity:
         """Who sends this header. Raises Unauthenticated, Forbidden, IdentityUnavailable or DatabaseUnavailable."""
-        token = bearer_of(authorization)
+        token = self._token(authorization)
         identity = await self._read(token) if token is not None else None
         if identity is None:
             if not self._is_open:
@@ -77,6 +77,15 @@ class Gatekeeper:
         """Take another policy, and end the streams that have other rights under it."""
         self._policy = policy
         self.leases.review(policy)
+
+    def _token(self, authorization: str | None) -> str | None:
+        """An open door leaves other schemes alone: a proxy before it may have one of its own."""
+        try:
+            return bearer_of(authorization)
+        except Unauthenticated:
+            if self._is_open:
+                return None
+            raise
 
     def _anybody(self, headers: Mapping[str, str]) -> Identity:
         tenant, environment = headers.get(TENANT_HEADER), headers.get(ENVIRONMENT_HEADER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +13,9 @@ from dataclasses import dataclass, field
 import httpx
 import psutil
 import pytest
+from websockets.asyncio.client import connect
 
+from tests.acceptance.client import PROTOCOL
 from tests.acceptance.process import ROOT, _environment
 from tests.conftest import TemporalServer, free_port
 from tests.waiting import eventually
@@ -95,6 +98,11 @@ async def test_serving_with_secrets_tells_none(database: str, temporal: Temporal
                 ),
                 await client.get(endpoint, params={"query": "{ health { ok } }", "ticket": SECRET}),
             ]
+        async with connect(endpoint.replace("http", "ws"), subprotocols=[PROTOCOL]) as websocket:
+            payload = {"Authorization": f"Bearer {SECRET}"}
+            await websocket.send(json.dumps({"type": "connection_init", "payload": payload}))
+            await websocket.wait_closed()
+            assert SECRET not in (websocket.close_reason or "")
     assert not [page.text for page in pages if SECRET in page.text]
     assert "listening" in "".join(served.said)
     assert SECRET not in "".join(served.said)

@@ -73,7 +73,7 @@ class Payroll:
             secretive,
             "activity-input-secret",
             start_to_close_timeout=timedelta(seconds=10),
-            heartbeat_timeout=timedelta(5),
+            heartbeat_timeout=timedelta(seconds=5),
         )
         workflow.upsert_memo({"note": "memo-secret"})
         return {"total": "result-secret"}
