@@ -73,7 +73,7 @@ class AccessMutation:
         description=(
             "A token that reads one tree of runs (a run, its children and theirs, and the runs that continue them) or"
             " the runs with a tag, and sends the signals that it names: nothing else, so that it can be handed to a"
-            " phone. Needs SHARE."
+            " phone. Of a run that is itself a child it opens the run and those that continue it. Needs SHARE."
         )
     )
     @staticmethod
