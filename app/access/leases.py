@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from datetime import datetime
 
 from app.access.identity import Identity
 from app.access.policy import Policy
+from app.access.rules import Rule
 from app.errors import Forbidden, TidelineError, Unauthenticated
 
 
@@ -70,6 +71,10 @@ class Leases:
 
     def review(self, policy: Policy) -> None:
         """End what has other rights under this policy than it was opened with."""
+        known: dict[Hashable, tuple[Rule, ...]] = {}
         for lease in list(self.held):
-            if policy.narrowed(lease.identity).rights != lease.identity.rights:
+            kind = lease.identity.roles, lease.identity.scope  # all that decides which rules are about somebody
+            if kind not in known:
+                known[kind] = policy.narrowed(lease.identity).rules
+            if known[kind] != lease.identity.rules:
                 lease.end(Forbidden("The policy has changed what you may see. Connect again."))
