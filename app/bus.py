@@ -97,7 +97,7 @@ class Bus:
     def __init__(
         self,
         url: str,
-        channels: Sequence[str] = ("changes", "runs"),
+        channels: Sequence[str] = ("changes", "runs", "keys"),
         *,
         ping_interval: float = 3.0,
         deadline: float = 5.0,

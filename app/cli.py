@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from app.errors import ConfigurationError, TidelineError
-from app.settings import DevSettings, Settings
+from app.settings import DevSettings, Settings, is_secret
 
 Service = Callable[[Settings], Coroutine[Any, Any, None]]
 
@@ -58,6 +58,16 @@ class Parser(argparse.ArgumentParser):
         raise ConfigurationError(f"{message}. Try `{self.prog} --help`.")
 
 
+class OnCommandLine(argparse.Action):
+    """An option that exists to say where its value belongs."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        parser.error(
+            f"{self.option_strings[0]} is a secret, and a command line can be read by everybody on the machine:"
+            f" set the variable {self.metavar}"
+        )
+
+
 class Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version  # noqa: PLC0415 - only this option needs it
@@ -83,6 +93,12 @@ def _parser() -> Parser:
     _add_options(command("index", _index, "index executions from Temporal into Postgres"), Settings, INDEXING)
     _add_options(command("worker", _worker, "host the catalog's workflows"), Settings, WORKING)
     _add_options(command("migrate", _migrate, "bring the database up to date"), Settings, MIGRATING)
+    key = command("key", _key, "make an API key and print it, once")
+    _add_options(key, Settings, ("database_url", "log_format", "log_level"))
+    key.add_argument("--name", required=True, help="what it is for")
+    key.add_argument("--roles", required=True, help="viewer, operator, starter, admin, platform, by commas")
+    key.add_argument("--tenant", help="the tenant that it sees; only a platform sees all")
+    key.add_argument("--environment", help="the environment that it sees; else all")
     command("schema", _schema, "print the GraphQL schema")
     inspect = command("inspect", _inspect, "show what a history file tells")
     inspect.add_argument("file", type=Path, metavar="FILE", help="history as JSON, as `temporal` exports it")
@@ -91,12 +107,16 @@ def _parser() -> Parser:
 
 
 def _add_options(parser: Parser, settings: type, names: Iterable[str] | None = None) -> None:
-    """Offer the fields of `settings` that `names` lists, or all of them, as options."""
+    """Offer the fields of `settings` that `names` lists, or all of them, as options. Secrets are for the environment
+    alone, and are only named."""
+    secrets = parser.add_argument_group("secrets, which only their variables can hold")
     for each in fields(settings):
         if names is not None and each.name not in names:
             continue
         option, meaning = f"--{each.name.replace('_', '-')}", _help(each)
-        if isinstance(each.default, bool):
+        if is_secret(each):
+            secrets.add_argument(option, action=OnCommandLine, help=meaning, metavar=each.metadata["env"])
+        elif isinstance(each.default, bool):
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=meaning)
         else:
             metavar = each.name.rpartition("_")[2].upper()
@@ -160,6 +180,14 @@ def _migrate(arguments: argparse.Namespace) -> None:
     from app import migrate  # noqa: PLC0415
 
     run_service(migrate.run, settings)
+
+
+def _key(arguments: argparse.Namespace) -> None:
+    settings = _settings(arguments)
+    from app import key  # noqa: PLC0415
+
+    wanted = arguments.name, arguments.roles.split(","), arguments.tenant, arguments.environment
+    run_service(lambda each: key.run(each, *wanted), settings)
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -45,6 +45,12 @@ class Forbidden(TidelineError):
     code = "FORBIDDEN"
 
 
+class IdentityUnavailable(TidelineError):
+    """What tokens are checked with cannot be had: whether the caller may come in is not known."""
+
+    code = "UNAVAILABLE"
+
+
 class NotFound(TidelineError):
     """It does not exist, or belongs to a tenant that is not the caller's: the words are the same."""
 

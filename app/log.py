@@ -35,7 +35,7 @@ def configure(log_format: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     last: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if log_format == "console"
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -50,6 +50,8 @@ def configure(log_format: str, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("databases").setLevel(logging.WARNING)  # it tells of pools, which connect to nothing yet
+    for library in ("httpx", "httpcore"):  # they tell of whole URLs, which may have secrets in them
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

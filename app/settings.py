@@ -64,6 +64,13 @@ def _positive(kind: Callable[[str], Number]) -> Callable[[str], Number]:
     return cast
 
 
+def _not_negative(text: str) -> float:
+    value = _number(text, float)
+    if not value >= 0:
+        raise ValueError("expected a number from 0")
+    return value
+
+
 def _port(text: str) -> int:
     value = _number(text, int)
     if not 0 <= value <= 65535:
@@ -191,6 +198,52 @@ class Settings:
     workflows: Path | None = setting(
         "TIDELINE_WORKFLOWS", None, Path, "YAML file with the workflow types of other languages; read by `serve`"
     )
+    auth: str = setting(
+        "TIDELINE_AUTH",
+        "",
+        _one_of("required", "open"),
+        "required: nobody comes in without a token; open: everybody who reaches the address may do everything. Else"
+        " required where tokens are configured, and without them `serve` does not start",
+    )
+    jwks_url: Secret | None = setting(
+        "TIDELINE_JWKS_URL", None, Secret, "URL of the keys (JWKS) that the issuer of JSON Web Tokens signs with"
+    )
+    jwt_secret: Secret | None = setting(
+        "TIDELINE_JWT_SECRET", None, Secret, "secret of 32 bytes or more that HS256 tokens are signed with"
+    )
+    jwt_issuer: str = setting("TIDELINE_JWT_ISSUER", "", str, "issuer (iss) that tokens must name")
+    jwt_audience: tuple[str, ...] = setting(
+        "TIDELINE_JWT_AUDIENCE", (), _names, "audiences (aud), by commas, of which tokens must name one"
+    )
+    jwt_leeway: float = setting(
+        "TIDELINE_JWT_LEEWAY", 10.0, _not_negative, "seconds that the issuer's clock and ours may differ"
+    )
+    jwt_subject: str = setting("TIDELINE_JWT_SUBJECT_CLAIM", "sub", str, "claim that says who; a.b is b within a")
+    jwt_tenant: str = setting("TIDELINE_JWT_TENANT_CLAIM", "tenant", str, "claim that says which tenant")
+    jwt_environment: str = setting(
+        "TIDELINE_JWT_ENVIRONMENT_CLAIM", "environment", str, "claim that says which environment; without it, all"
+    )
+    jwt_roles: str = setting(
+        "TIDELINE_JWT_ROLES_CLAIM", "roles", str, "claim with the roles: viewer, operator, starter, admin, platform"
+    )
+    jwt_role_names: tuple[str, ...] = setting(
+        "TIDELINE_JWT_ROLE_NAMES", (), _names, "other names of roles, by commas: sync-team=operator, ..."
+    )
+    token_secret: Secret | None = setting(
+        "TIDELINE_TOKEN_SECRET",
+        None,
+        Secret,
+        "secret of 32 bytes or more that watch tokens are signed with; else one is made and kept in the database",
+    )
+    watch_token_max: float = setting(
+        "TIDELINE_WATCH_TOKEN_MAX", 86_400.0, _positive(float), "longest life of a watch token"
+    )
+    policy: Path | None = setting(
+        "TIDELINE_POLICY",
+        None,
+        Path,
+        "TOML file that narrows roles, one [[rule]] table each; read again when it changes",
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod
@@ -215,12 +268,16 @@ def _read(cls: type[T], overrides: Mapping[str, Any] | None, environ: Mapping[st
     return cls(**values)
 
 
+def is_secret(each: Field[Any]) -> bool:
+    return each.metadata["cast"] is Secret
+
+
 def cast_setting(each: Field[Any], text: str) -> Any:
     """The value of a setting from its text."""
     try:
         return each.metadata["cast"](text)
     except ValueError as error:
-        shown = "its value" if each.metadata["cast"] is Secret else repr(text)
+        shown = "its value" if is_secret(each) else repr(text)
         raise ConfigurationError(f"{each.metadata['env']} cannot be {shown}: {error}.") from None
 
 

@@ -43,8 +43,13 @@ class Loaders:
         self._rows[execution.ref] = execution
         self._near.prime(execution.ref, execution)
 
+    def row(self, ref: ExecutionRef) -> Execution | None:
+        """What has been loaded of a run in this operation."""
+        return self._rows.get(ref)
+
     def know(self, view: RunView) -> None:
         """Take this for what is known of its run."""
+        self._rows[view.execution.ref] = view.execution
         self._views.prime(view.execution.ref, view)
 
     async def previous_run(self, execution: Execution) -> Execution | None:

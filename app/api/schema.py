@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.guard import guard
 from app.api.mutations import Mutation
 from app.api.queries import Query
 from app.api.scalars import CONFIG
@@ -19,6 +20,7 @@ schema = strawberry.Schema(
     types=[WorkflowExecution, Activity, TimelineItem],
     config=CONFIG,
 )
+guard(schema._schema)  # Strawberry has no public name for what it builds
 
 
 def sdl() -> str:

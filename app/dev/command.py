@@ -13,11 +13,13 @@ from app.dev.child import Program
 from app.dev.folder import Folder
 from app.dev.python import python
 from app.dev.tree import StartError, Tree
+from app.errors import ConfigurationError
 from app.settings import DevSettings, Settings, temporal_connection
 
 SERVER_DEADLINE, MIGRATION_DEADLINE, READY_DEADLINE = 60.0, 300.0, 30.0
 """Seconds in which Postgres and Temporal must be ready, the migration done, and the gateway ready."""
 PROBE_TIMEOUT = 5.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 CLIENT_GRACE = 4.0
 """Most seconds that open requests get at the end, so that everything has ended within ten."""
 
@@ -36,6 +38,13 @@ class Plan:
     namespaces: tuple[str, ...]
 
     @property
+    def auth(self) -> str:
+        """Open, as long as nothing says otherwise."""
+        settings = self.settings
+        is_configured = settings.jwks_url is not None or settings.jwt_secret is not None
+        return settings.auth or ("required" if is_configured else "open")
+
+    @property
     def gateway(self) -> str:
         """Host and port as a browser on this machine takes them."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
@@ -47,12 +56,23 @@ def run(settings: Settings, dev: DevSettings) -> None:
 
     Raises ConfigurationError or StartError when not everything could start; nothing is left running then.
     """
+    _check_door(settings)
     folder = Folder.open(dev.data_dir)
     with folder.locked():
         folder.end_orphans()
         plan = _plan(settings, dev, folder)
         folder.rotate_logs()
         asyncio.run(_until_signal(plan))
+
+
+def _check_door(settings: Settings) -> None:
+    """Open for everybody is for this machine alone, unless that is what somebody says."""
+    is_said = settings.auth or settings.jwks_url is not None or settings.jwt_secret is not None
+    if not is_said and settings.host not in _LOOPBACK:
+        raise ConfigurationError(
+            f"HOST is {settings.host}, where others can reach it, and nothing says who may come in. Listen on"
+            " 127.0.0.1, set TIDELINE_AUTH=open if everybody may, or configure tokens."
+        )
 
 
 def _plan(settings: Settings, dev: DevSettings, folder: Folder) -> Plan:
@@ -133,6 +153,7 @@ def _environment(plan: Plan, database_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "TEMPORAL_ADDRESS": plan.temporal_address,
         "TIDELINE_LOG_FORMAT": "json",
+        "TIDELINE_AUTH": plan.auth,
         "TIDELINE_SHUTDOWN_GRACE": str(min(plan.settings.shutdown_grace, CLIENT_GRACE)),
     }
     if plan.settings.database_url is None and plan.settings.connections is None:
@@ -173,5 +194,7 @@ def _places(plan: Plan, database_url: str) -> dict[str, str]:
         "Postgres": database_url if embedded else "as DATABASE_URL says",
         "data": str(plan.folder.path),
         "logs": str(plan.folder.logs),
-        "open to": f"everybody who reaches {plan.gateway}: there is no authentication",
+        "open to": f"everybody who reaches {plan.gateway}: there is no authentication"
+        if plan.auth == "open"
+        else "those who have a token",
     }

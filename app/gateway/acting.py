@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from app.access import Action
+from app.access import Action, Target, refuse
 from app.errors import Refusal
 from app.gateway.caller import Caller, Outcome
 from app.gateway.intent import Attempt, Done, Intent, Plan
@@ -40,7 +40,7 @@ class Acting:
             await actions.signal(self._temporal, ref, name, args, identity=caller.name, request_id=request_id)
 
         detail, input_ = {"signal": name}, {"signal": name, "args": list(args)}
-        return await self._act(caller, Action.SIGNAL, namespace, workflow_id, run_id, detail, input_, send, key)
+        return await self._act(caller, Action.SIGNAL, namespace, workflow_id, run_id, detail, input_, send, key, name)
 
     async def cancel(
         self,
@@ -70,11 +70,13 @@ class Acting:
         input_: Mapping[str, Json],
         work: Callable[[ExecutionRef, str], Awaitable[None]],
         key: str | None,
+        signal: str | None = None,
     ) -> Outcome:
         """Temporal takes the same request id twice for one, so that nobody has to wait for another try."""
 
         async def prepare(_: str) -> Plan:
             execution = await self._outcomes.visible(caller, namespace, workflow_id, run_id)
+            refuse(caller.identity, action, Target(run=execution, signal=signal))
             if execution.status.is_closed:
                 # Temporal takes a cancel of a closed run without a word; its caller should hear.
                 raise already_closed(execution.ref)

@@ -33,7 +33,10 @@ class AlertReading:
 
 
 def scoped(identity: Identity, filter_: AlertFilter) -> AlertFilter | None:
-    """The filter within what the identity may see; None where it names another tenant."""
+    """The filter within what the identity may see; None where it names another tenant, and for those who do not see
+    every type of run, since an alert does not say of which type its run is."""
+    if identity.is_bounded:
+        return None
     scope = identity.scope
     for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
         if asked is not None and seen is not None and asked != seen:

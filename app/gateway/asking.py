@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
-from app.access import Action, Identity, require
+from app.access import Action, Identity, Target, may, require
 from app.model import Execution, ExecutionRef, Json, WorkflowStatus
 from app.temporal import queries
 from app.temporal.connection import Temporal
@@ -48,7 +48,7 @@ class Asking:
 
     async def query(self, identity: Identity, execution: Execution, name: str, arguments: Sequence[Json]) -> Json:
         """The one value of the answer, or the list of several; None for none."""
-        require(identity, Action.READ)
+        require(identity, Action.READ, Target(run=execution, query=name))
         answer = await self._in_turn(execution.ref, queries.query(self._temporal, execution.ref, name, arguments))
         return answer[0] if len(answer) == 1 else answer or None
 
@@ -57,7 +57,7 @@ class Asking:
         return answer if isinstance(answer, str) and answer else None
 
     async def interface(self, identity: Identity, execution: Execution) -> Interface:
-        require(identity, Action.READ)
+        require(identity, Action.READ, Target(run=execution, query=queries.METADATA))
         known = await self._in_turn(execution.ref, queries.metadata(self._temporal, execution.ref))
         definition = known.definition
         return Interface(
@@ -111,10 +111,13 @@ def available_actions(identity: Identity, execution: Execution) -> tuple[Workflo
         possible = _ALWAYS | _RUNNING | {WorkflowAction.UNPAUSE}
     else:
         possible = _ALWAYS
-    return tuple(each for each in WorkflowAction if each in possible and _permits(identity, each))
+    return tuple(each for each in WorkflowAction if each in possible and _permits(identity, execution, each))
 
 
-def _permits(identity: Identity, action: WorkflowAction) -> bool:
-    """A query only reads; everything else needs the permission of its name."""
-    name = "READ" if action is WorkflowAction.QUERY else action.value
-    return any(permission.value == name for permission in identity.permissions)
+def _permits(identity: Identity, execution: Execution, action: WorkflowAction) -> bool:
+    """A query only reads; everything else needs the permission of its name. What rules leave of signals, queries and
+    updates they say by name, so that here it is whether any may be sent."""
+    if action is WorkflowAction.QUERY:
+        return identity.grant is None
+    permission = next((each for each in identity.permissions if each.value == action.value), None)
+    return permission is not None and may(identity, permission, Target(run=execution))

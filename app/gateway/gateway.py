@@ -11,6 +11,8 @@ from app.gateway.audits import AuditReading
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
+from app.gateway.keys import Keys
+from app.gateway.minting import Minting
 from app.gateway.operating import Operating
 from app.gateway.polling import Polling
 from app.gateway.reading import Reading
@@ -44,3 +46,5 @@ class Gateway:
     polling: Polling
     subscriptions: Subscriptions
     audit: AuditReading
+    keys: Keys
+    minting: Minting

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from app.access import Action, Identity, require
-from app.errors import BadUserInput, DeadlineExceeded
-from app.model import Execution, Page
+from app.access import SOME_RUN, Action, Identity, Part, Place, Tag, Target, require, withheld
+from app.access.identity import Role, permissions_of
+from app.access.rules import Rule
+from app.errors import BadUserInput, DeadlineExceeded, Forbidden
+from app.model import Execution, Json, Page
 from app.store.executions import Executions
-from app.store.listing import Count, Filter, Listing
+from app.store.listing import Column, Count, Filter, Listing
 
 NOTHING = Filter(any=())
 
@@ -24,7 +26,7 @@ class Lists:
 
         BadUserInput for a namespace that is not served, DeadlineExceeded for a filter that takes too long.
         """
-        require(identity, Action.READ)
+        require_lists(identity)
         try:
             return await self._executions.page(replace(listing, filter=self.seen(identity, listing.filter)))
         except DeadlineExceeded as error:
@@ -35,7 +37,7 @@ class Lists:
 
     async def count(self, identity: Identity, filter_: Filter) -> Count:
         """How many of the runs that the caller may see the filter has."""
-        require(identity, Action.READ)
+        require_lists(identity)
         return await self._executions.count(self.seen(identity, filter_))
 
     def seen(self, identity: Identity, filter_: Filter) -> Filter:
@@ -47,8 +49,84 @@ class Lists:
                         f"This gateway does not serve namespace {name!r}, only {', '.join(self._namespaces)}.",
                         path=("filter", "namespace"),
                     )
+        require_shown(identity, filter_)
         served = filter_ if filter_.namespaces else replace(filter_, namespaces=self._namespaces)
-        return scoped(identity, served)
+        return bounded(identity, scoped(identity, served))
+
+
+def require_lists(identity: Identity) -> None:
+    """A watch token of a tree knows its runs by name: lists are for tags."""
+    require(identity, Action.READ, SOME_RUN)
+    if identity.grant is not None and not isinstance(identity.grant.runs, Tag):
+        raise Forbidden("A watch token of a run reads its own runs by name: it has no lists.")
+
+
+_COLUMN_PARTS = {
+    Column.METADATA: Part.METADATA,
+    Column.MEMO: Part.MEMO,
+    Column.SEARCH_ATTRIBUTES: Part.SEARCH_ATTRIBUTES,
+}
+
+
+def require_shown(identity: Identity, filter_: Filter) -> None:
+    """Raise Forbidden for a filter by what the caller does not see in whole of every run: whether it matches would
+    tell what the value is."""
+    hidden = withheld(identity, Target(is_run=True)) if identity.rules else {}
+    for each in parts(filter_) if hidden else ():
+        for place in _asked(each):
+            if any(place.touches(other) for other in hidden):
+                raise Forbidden(f"{identity.subject} may not filter by {place}, which is withheld from them.")
+
+
+def _asked(filter_: Filter) -> Iterator[Place]:
+    """The places that a filter, without those that it combines, looks at."""
+    for path in _paths(filter_.metadata):
+        yield Place(Part.METADATA, path)
+        yield Place(Part.MEMO, ("metadata", *path))
+    for value in filter_.values:
+        yield Place(_COLUMN_PARTS[value.column], value.path)
+        if value.column is Column.MEMO and value.path[0] == "metadata":
+            yield Place(Part.METADATA, value.path[1:])
+        if value.column is Column.METADATA:
+            yield Place(Part.MEMO, ("metadata", *value.path))
+    if filter_.failure_message_contains is not None or filter_.words is not None:
+        yield Place(Part.FAILURE)
+
+
+def _paths(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _paths(inner, (*path, key))
+    elif path:
+        yield path
+
+
+def bounded(identity: Identity, filter_: Filter) -> Filter:
+    """The filter within the runs that rules and a watch token of a tag leave of the scope."""
+    bounds = []
+    if identity.grant is not None and isinstance(tag := identity.grant.runs, Tag):
+        bounds.append(Filter(metadata={tag.key: tag.value}))
+    if any(Action.READ in rule.deny for rule in identity.rules):
+        bounds.append(Filter(any=tuple(_readable(identity, role) for role in sorted(identity.roles))))
+    return replace(filter_, every=(*filter_.every, *bounds)) if bounds else filter_
+
+
+def _readable(identity: Identity, role: Role) -> Filter:
+    """What one role may read."""
+    if Action.READ not in permissions_of(role):
+        return NOTHING
+    denied = tuple(
+        Filter(any=tuple(_denied(rule))) for rule in identity.rules if rule.concerns(role) and Action.READ in rule.deny
+    )
+    return Filter(none=denied)
+
+
+def _denied(rule: Rule) -> Iterator[Filter]:
+    """The runs that a rule is about."""
+    others = (Filter(workflow_types=rule.except_workflow_types),) if rule.except_workflow_types else ()
+    for tenant in rule.tenants or (None,):
+        for environment in rule.environments or (None,):
+            yield Filter(tenant=tenant, environment=environment, workflow_types=rule.workflow_types, none=others)
 
 
 def parts(filter_: Filter) -> Iterator[Filter]:

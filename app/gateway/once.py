@@ -40,7 +40,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from app.access import may
+from app.access import refuse
 from app.errors import DeadlineExceeded, RateLimited, Refusal, TidelineError
 from app.gateway.caller import Caller, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan, Told
@@ -229,8 +229,8 @@ async def _awaited(work: Awaitable[object]) -> None:
 
 
 def _permit(caller: Caller, intent: Intent) -> None:
-    if not may(caller.identity, intent.action):
-        raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {intent.action.lower()} {intent.what}.")
+    """What of it can be said before it is known what it is done to."""
+    refuse(caller.identity, intent.action, intent.target)
 
 
 def _mismatch(intent: Intent) -> Refusal:

@@ -6,13 +6,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from app.access import Action, Identity, oversees, require, sees
+from app.access import Action, Identity, Target, may, oversees, require, sees
 from app.cluster import Batch, Cluster, Namespace, Schedule, ScheduleDetail, SearchAttribute, TaskQueue, Worker
 from app.cluster import WorkerDetail as Detail
 from app.errors import BadUserInput, NotFound
 from app.temporal import batches, cluster, queues, schedules, workers
 from app.temporal.connection import NotSupported, Temporal
 from app.temporal.pages import LARGEST_PAGE, Listed, Place, Walk
+
+
+def _reads(identity: Identity, schedule: Schedule) -> bool:
+    """Whether the runs that it starts are of a type that the caller sees."""
+    target = Target(workflow_type=schedule.workflow_type, tenant=schedule.tenant, environment=schedule.environment)
+    return may(identity, Action.READ, target)
 
 
 class Operating:
@@ -39,7 +45,7 @@ class Operating:
 
     async def count_schedules(self, identity: Identity, namespace: str | None, query: str) -> int:
         require(identity, Action.READ)
-        if oversees(identity):
+        if oversees(identity) and not identity.is_bounded:
             counted = await self._counted(
                 namespace, lambda each: schedules.count_schedules(self._temporal, each, query)
             )
@@ -59,7 +65,7 @@ class Operating:
             self.namespaces_of(namespace),
             read,
             key=lambda each: each.schedule_id,
-            belongs=lambda each: sees(identity, each.tenant, each.environment),
+            belongs=lambda each: sees(identity, each.tenant, each.environment) and _reads(identity, each),
         )
 
     async def schedule(self, identity: Identity, namespace: str | None, schedule_id: str) -> ScheduleDetail | None:
@@ -70,7 +76,8 @@ class Operating:
             found = await schedules.describe_schedule(self._temporal, chosen, schedule_id)
         except NotFound:
             return None
-        return found if sees(identity, found.schedule.tenant, found.schedule.environment) else None
+        is_seen = sees(identity, found.schedule.tenant, found.schedule.environment)
+        return found if is_seen and _reads(identity, found.schedule) else None
 
     async def task_queue(self, identity: Identity, namespace: str | None, name: str) -> TaskQueue | None:
         require(identity, Action.READ)

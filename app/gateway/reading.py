@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from app import progress as progresses
-from app.access import Action, Identity, require
+from app.access import SOME_RUN, Action, Identity, Tree, chain_of, require, visible
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
 from app.gateway.insights import Insights
 from app.gateway.listing import Lists
@@ -74,7 +74,7 @@ class Reading:
         since the index may be behind it; while Temporal is away the index answers what it knows, and while Postgres
         is away Temporal answers for every run that it remembers.
         """
-        require(identity, Action.READ)
+        require(identity, Action.READ, SOME_RUN)
         away: DatabaseUnavailable | None = None
         try:
             known = await self._indexed(names)
@@ -90,7 +90,7 @@ class Reading:
             return row
 
         found = await asyncio.gather(*(answer(name) for name in names), return_exceptions=True)
-        return [self._visible(identity, each) for each in found]
+        return await self.visible(identity, found)
 
     async def _asked(self, row: Execution | None, name: Name) -> Execution | None:
         try:
@@ -128,7 +128,7 @@ class Reading:
     ) -> list[Execution | BaseException | None]:
         """Runs by their exact names, in order: those that are known, the others from Temporal. None stands for one
         that the caller may not see, and an error for one that cannot be asked for."""
-        require(identity, Action.READ)
+        require(identity, Action.READ, SOME_RUN)
         missing = [
             ref for ref in dict.fromkeys(refs) if ref not in known and ref.namespace in self._temporal.namespaces
         ]
@@ -143,12 +143,34 @@ class Reading:
             **known,
             **dict(zip(missing, asked, strict=True)),
         }
-        return [self._visible(identity, found.get(ref)) for ref in refs]
+        return await self.visible(identity, [found.get(ref) for ref in refs])
 
-    def _visible(self, identity: Identity, row: Execution | BaseException | None) -> Execution | BaseException | None:
-        if isinstance(row, Execution) and not identity.scope.covers(row.tenant, row.environment):
-            return None
-        return row
+    async def visible(
+        self, identity: Identity, rows: Sequence[Execution | BaseException | None]
+    ) -> list[Execution | BaseException | None]:
+        """The rows, with None in the place of a run that is not there for the caller."""
+        chains = await self._root_chains(identity, [each for each in rows if isinstance(each, Execution)])
+        return [
+            None if isinstance(row, Execution) and not visible(identity, row, chains.get(row.root_run_id)) else row
+            for row in rows
+        ]
+
+    async def _root_chains(self, identity: Identity, runs: Sequence[Execution]) -> Mapping[str | None, str]:
+        """For a watch token: the chain of each root that may be a later run of its own, by the root's run id."""
+        tree = identity.grant.runs if identity.grant is not None else None
+        if not isinstance(tree, Tree):
+            return {}
+        roots = {
+            ExecutionRef(tree.namespace, tree.workflow_id, each.root_run_id)
+            for each in runs
+            if each.root_run_id and each.root_workflow_id == tree.workflow_id and not tree.names_root(each)
+        }
+        known = await self._executions.many(list(roots)) if roots else {}
+        asked = await asyncio.gather(
+            *(self._asked(None, Name(ref.namespace, ref.workflow_id, ref.run_id)) for ref in roots if ref not in known)
+        )
+        found = [*known.values(), *(row for row in asked if row is not None)]
+        return {row.run_id: chain_of(row) for row in found}
 
     async def _in_time(self, workflow_id: str, work: Coroutine[Any, Any, T]) -> T:
         """A few at a time, and their wait has a deadline too: while Temporal hangs, a page of many runs must fail

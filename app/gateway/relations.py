@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.access import Action, Identity, require
+from app.access import SOME_RUN, Action, Identity, require
 from app.gateway.reading import Reading
 from app.model import Execution, ExecutionRef
 from app.store import relations as store
@@ -23,18 +23,24 @@ class Relations:
     ) -> tuple[list[Execution | BaseException | None], list[Neighbours]]:
         """Runs by their names, as `Reading.completed` gives them; and for each of the executions the run that it
         continues and the run that continues it, as far as the index knows."""
-        require(identity, Action.READ)
+        require(identity, Action.READ, SOME_RUN)
         known, found = await self._relations.near(list(dict.fromkeys(refs)), executions)
-        neighbours = [(_visible(identity, before), _visible(identity, behind)) for before, behind in found]
+        seen = await self._seen(identity, [each for pair in found for each in pair])
+        neighbours = list(zip(seen[::2], seen[1::2], strict=True))
         return await self._reading.completed(identity, refs, known), neighbours
 
     async def children(self, identity: Identity, windows: Sequence[Window]) -> list[Children]:
         """The children within each window, in the order of their start."""
-        require(identity, Action.READ)
-        return await self._relations.children(windows, identity.scope.tenant, identity.scope.environment)
+        require(identity, Action.READ, SOME_RUN)
+        found = await self._relations.children(windows, identity.scope.tenant, identity.scope.environment)
+        if not identity.is_bounded:
+            return found
+        return [await self._bounded(identity, each) for each in found]
 
+    async def _bounded(self, identity: Identity, children: Children) -> Children:
+        """Without those that a rule or a watch token leaves out; the count is of those on this page."""
+        runs = tuple(each for each in await self._seen(identity, children.runs) if each is not None)
+        return Children(runs, None if children.count is None else len(runs))
 
-def _visible(identity: Identity, execution: Execution | None) -> Execution | None:
-    if execution is None or not identity.scope.covers(execution.tenant, execution.environment):
-        return None
-    return execution
+    async def _seen(self, identity: Identity, runs: Sequence[Execution | None]) -> list[Execution | None]:
+        return [each if isinstance(each, Execution) else None for each in await self._reading.visible(identity, runs)]

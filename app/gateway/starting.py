@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.access import Action, may
+from app.access import Action, Target, refuse, visible
 from app.errors import NotFound, Refusal, TidelineError
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.consistency import Consistency, token_of
@@ -166,6 +166,7 @@ class Starting:
             # An id that nobody else can have is never used for a second run.
             lease=0.0 if made_up else begin.takes + MARGIN,
             starts=True,
+            target=Target(is_run=True, workflow_type=wanted.workflow_type),
         )
 
     async def _start(self, caller: Caller, wanted: StartWanted, key: str | None, request_id: str) -> Start:
@@ -190,7 +191,7 @@ class Starting:
             latest = (await reads.describe(self._temporal, start.namespace, start.workflow_id)).execution
         except NotFound:
             return
-        if not latest.status.is_closed and not caller.identity.scope.covers(latest.tenant, latest.environment):
+        if not latest.status.is_closed and not visible(caller.identity, latest):
             raise starts.already_started(start, is_open=True)
 
     async def _named(self, caller: Caller, start: Start, refusal: AlreadyStarted) -> Refusal:
@@ -228,8 +229,7 @@ def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
     if wanted.id_conflict_policy is IdConflictPolicy.TERMINATE_EXISTING:
         needed.append(Action.CANCEL)
     for action in needed:
-        if not may(caller.identity, action):
-            raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.lower()} workflows.")
+        refuse(caller.identity, action, Target(is_run=True, workflow_type=wanted.workflow_type))
     if begin.wait is not None and not (math.isfinite(begin.wait) and 0 <= begin.wait <= LONGEST_WAIT):
         message = f"waitForResultSeconds is 0 to {LONGEST_WAIT:g}; it is {begin.wait:g}."
         raise Refusal("INVALID_INPUT", message, path=("waitForResultSeconds",))

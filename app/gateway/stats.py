@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from app.access import Action, Identity, require
+from app.access import Action, Identity, Target, may, require
 from app.errors import BadUserInput
 from app.gateway.listing import Lists
 from app.store.bottlenecks import Bottleneck, Bottlenecks
@@ -86,7 +86,7 @@ class StatsReading:
         count: it is the time at which the activities were scheduled."""
         require(identity, Action.READ)
         seen = self._lists.seen(identity, filter_)
-        if seen.any == ():
+        if seen.any == () or not may(identity, Action.READ, Target(workflow_type=workflow_type)):
             return []
         now = datetime.now(UTC)
         found = await self._bottlenecks.of(

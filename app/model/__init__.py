@@ -19,6 +19,7 @@ from app.model.activity import (
     PendingActivityState,
     PendingWorkflowTask,
 )
+from app.model.api_key import ApiKey
 from app.model.change import (
     Change,
     ChangeCursor,
@@ -67,6 +68,7 @@ from app.model.values import (
 __all__ = [
     "Activity",
     "ActivityStatus",
+    "ApiKey",
     "Attempt",
     "Blocker",
     "BlockerKind",

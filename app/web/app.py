@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from app.settings import Settings
-from app.web import failure, health
+from app.web import failure, health, session
 from app.web.http import GraphQLOverHttp
 from app.web.middleware import REQUEST_ID, Mishaps, Requests
 from app.web.parts import Parts
@@ -19,6 +19,7 @@ from app.web.sending import SendDeadline
 from app.web.websocket import GraphQLOverWebSocket, Limits
 
 PATH = "/graphql"
+SESSION_PATH = f"{PATH}/session"
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 
 
@@ -52,12 +53,13 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
         routes=[
             Route(PATH, GraphQLOverHttp(parts, settings.max_body, pace.heartbeat, pace.streams)),
             WebSocketRoute(PATH, GraphQLOverWebSocket(parts, settings.allowed_origins, limits)),
+            Route(SESSION_PATH, session.endpoint(parts), methods=["POST", "DELETE"]),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready(parts.health)),
             Route("/metrics", health.exposition),
         ],
         middleware=[
-            Middleware(Requests, paths=(PATH, *_PROBES), quiet=_PROBES),
+            Middleware(Requests, paths=(PATH, SESSION_PATH, *_PROBES), quiet=_PROBES),
             *([cors] if settings.allowed_origins else []),
             Middleware(Mishaps),
             Middleware(SendDeadline, seconds=pace.send_deadline),

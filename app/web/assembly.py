@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from app.access import Sealer, Tickets
 from app.bus import Bus
 from app.gateway import Acting, Gateway, Reading, Watching
 from app.gateway.alerts import AlertReading
@@ -13,6 +14,8 @@ from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
+from app.gateway.keys import Keys
+from app.gateway.minting import Minting
 from app.gateway.once import Once
 from app.gateway.operating import Operating
 from app.gateway.outcomes import Outcomes
@@ -31,6 +34,7 @@ from app.model import ExecutionRef
 from app.registry import Registry
 from app.settings import Settings
 from app.store.alerts import Alerts
+from app.store.api_keys import ApiKeys
 from app.store.archive import Archive
 from app.store.audit import Audit
 from app.store.bottlenecks import Bottlenecks
@@ -39,8 +43,10 @@ from app.store.executions import Executions
 from app.store.idempotency import Idempotency
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
+from app.store.secrets import Secrets
 from app.store.stats import Statistics
 from app.temporal.connection import Temporal
+from app.web.warden import KEYS
 
 
 async def assemble(
@@ -51,9 +57,13 @@ async def assemble(
     health: Health,
     settings: Settings | None = None,
     registry: Registry | None = None,
+    sealer: Sealer | None = None,
 ) -> Gateway:
     """The verbs over their connections; what they start is closed with the stack."""
     settings = settings or Settings()
+    secrets = Secrets(database)
+    sealer = sealer or Sealer(None, secrets.signing_key)
+    tickets = Tickets(secrets.put_ticket, secrets.take_ticket)
     executions, archive = Executions(database), Archive(database)
 
     async def closed(ref: ExecutionRef) -> None:
@@ -61,6 +71,9 @@ async def assemble(
 
     async def changed() -> None:
         await bus.publish(CHANGES, "")
+
+    async def key_changed(key_id: str) -> None:
+        await bus.publish(KEYS, key_id)
 
     hub = Hub(temporal, archive.pages, on_closed=closed)
     stack.push_async_callback(hub.close)
@@ -96,4 +109,6 @@ async def assemble(
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
         subscriptions=subscriptions,
         audit=AuditReading(audit),
+        keys=Keys(ApiKeys(database), recording, key_changed),
+        minting=Minting(sealer, tickets, reading, recording, settings.watch_token_max),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +35,7 @@ from app.web.request import (
     operation_from_json,
     operation_from_parameters,
 )
+from app.web.session import stream_pass
 from app.web.sse import ServerSentEvents
 from app.web.streaming import END, Framing, StreamResponse
 
@@ -74,15 +76,16 @@ class GraphQLOverHttp:
         if is_get and "query" not in request.query_params and best_type(accept, (HTML, *offers)) == HTML:
             return page.response()
         operation = await self._operation(request)
-        caller = await self._caller(request)
         media = best_type(accept, offers)
+        caller = await self._caller(request, opens_stream=is_get and media == EVENT_STREAM)
         if framing := _FRAMINGS.get(media):
             if self._streams >= self._max_streams:
                 busy = f"This process already has {self._streams} streams. Try again later."
                 raise HttpError(503, busy, {"Retry-After": "5"})
             resumed = replace(operation, resume=request.headers.get("last-event-id") or None)
             answers = self._parts.engine.stream(resumed, caller, read_only=is_get)
-            return StreamResponse(framing, answers, self._heartbeat)
+            hold = partial(self._parts.gatekeeper.leases.hold, caller.identity)
+            return StreamResponse(framing, answers, self._heartbeat, hold)
         request.scope[END] = self._parts.leave
         answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
         return _response(answer, media, is_get=is_get)
@@ -109,8 +112,14 @@ class GraphQLOverHttp:
                 raise HttpError(413, too_large)
         return bytes(body)
 
-    async def _caller(self, request: Request) -> Caller:
-        identity = await self._parts.gatekeeper.identify(request.headers.get("authorization"), request.headers)
+    async def _caller(self, request: Request, *, opens_stream: bool) -> Caller:
+        """A browser's EventSource cannot send a header: a stream that it opens may come with a ticket or a cookie."""
+        gatekeeper, authorization = self._parts.gatekeeper, request.headers.get("authorization")
+        pass_ = stream_pass(request, gatekeeper) if opens_stream and authorization is None else None
+        if pass_ is not None:
+            identity = await gatekeeper.admit(pass_, request.headers)
+        else:
+            identity = await gatekeeper.identify(authorization, request.headers)
         return Caller(identity, log.request_id.get() or "", request.client.host if request.client else None)
 
 

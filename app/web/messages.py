@@ -18,6 +18,13 @@ SUBPROTOCOL = "graphql-transport-ws"
 ACK = '{"type":"connection_ack"}'
 PING = '{"type":"ping"}'
 
+
+def refreshed(why_not: str | None) -> str:
+    """The pong that answers a ping with a new token."""
+    payload = {"refreshed": why_not is None, **({"message": why_not} if why_not else {})}
+    return orjson.dumps({"type": "pong", "payload": payload}).decode()
+
+
 Payload = Mapping[str, Any]
 
 _KINDS = ("connection_init", "ping", "pong", "subscribe", "complete")  # a tuple, since a type may be unhashable
@@ -48,16 +55,17 @@ class ClosedError(Exception):
         self.reason = reason.encode()[:123].decode(errors="ignore")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Init:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ping:
-    """The server answers with a pong that has the same payload."""
+    """The server answers with a pong that has the same payload. With `authorization` in it the client goes on under
+    another token, which the pong does not repeat."""
 
-    payload: Payload | None
+    payload: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,8 @@ from app.web.messages import Close
 from app.web.sending import ClientGoneError
 
 REQUEST_ID = "X-Request-Id"
+TICKET = "tideline.ticket"
+"""Where the ticket of a URL is, in the ASGI scope."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{1,128}")
 
 _STREAMS = ("text/event-stream", "multipart/mixed")
@@ -46,6 +49,7 @@ class Requests:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        _take_ticket(scope)
         request_id = _request_id(scope)
         log.request_id.set(request_id)
         exchange = _Exchange(scope, receive, send, request_id)
@@ -130,6 +134,16 @@ class Mishaps:
                 await send({"type": "websocket.close", "code": Close.INTERNAL_ERROR, "reason": failure.UNEXPECTED})
             else:
                 raise
+
+
+def _take_ticket(scope: Scope) -> None:
+    """Out of the URL, so that nothing behind this can log it."""
+    query: bytes = scope.get("query_string", b"")
+    if b"ticket=" not in query:
+        return
+    parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    scope[TICKET] = next((value for name, value in parameters if name == "ticket"), None)
+    scope["query_string"] = urlencode([each for each in parameters if each[0] != "ticket"]).encode("ascii")
 
 
 def _request_id(scope: Scope) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from app.access import Gatekeeper
+from app.access import Gatekeeper, Identity
 from app.api.engine import Engine
 from app.bus import Bus
-from app.errors import ConfigurationError, DatabaseUnavailable
+from app.errors import ConfigurationError, DatabaseUnavailable, Forbidden
 from app.gateway.health import Health
 from app.indexer.hints import RUNS
 from app.indexer.writer import CHANGES
@@ -20,14 +21,20 @@ from app.store.database import Database
 from app.store.migrations import SchemaState, current
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import configured
+from app.web import door
 from app.web.assembly import assemble
 from app.web.checks import checks
+from app.web.warden import KEYS, Warden
 
 log = logger(__name__)
 
 
 async def _nothing() -> None:
     """Nothing to let go of."""
+
+
+async def _no_session(_: Identity) -> tuple[str, datetime]:
+    raise Forbidden("Cookies are not given out here.")
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Parts:
     engine: Engine
     gatekeeper: Gatekeeper
     health: Health = field(default_factory=lambda: Health({}))
+    session: Callable[[Identity], Awaitable[tuple[str, datetime]]] = _no_session
+    """The content of a cookie for event streams, and until when it is good."""
     close: Callable[[], Awaitable[None]] = _nothing
     leave: Callable[[], None] = lambda: None
 
@@ -47,6 +56,7 @@ async def join(settings: Settings) -> Parts:
 
     Raises ConfigurationError for settings that can never work.
     """
+    door.verify(settings)
     if settings.database_url is None:
         raise ConfigurationError("DATABASE_URL is not set: the gateway answers from Postgres.")
     url = str(settings.database_url)
@@ -66,14 +76,16 @@ async def join(settings: Settings) -> Parts:
         database = Database(url, pool_size=settings.database_pool, application_name="tideline gateway")
         await database.connect()
         stack.push_async_callback(database.close)
-        bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
+        bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS, KEYS)))
         health = Health(checks(database, temporal, bus))
-        gateway = await assemble(stack, temporal, database, bus, health, settings, registry)
+        sealer, tickets = door.sealing(settings, database)
+        gateway = await assemble(stack, temporal, database, bus, health, settings, registry, sealer)
         engine = Engine(gateway, timeout=settings.request_timeout)
-        gatekeeper = Gatekeeper(
-            default_tenant=settings.default_tenant, default_environment=settings.default_environment
-        )
-        return Parts(engine, gatekeeper, health, stack.pop_all().aclose, gateway.polling.leave)
+        readers = door.readers(stack, settings, database, sealer, tickets)
+        gatekeeper = door.gatekeeper(settings, readers)
+        Warden(gatekeeper, readers.keys, bus, settings.policy).start(stack)
+        close, leave = stack.pop_all().aclose, gateway.polling.leave
+        return Parts(engine, gatekeeper, health, gateway.minting.session, close, leave)
 
 
 async def _verify(url: str) -> None:

@@ -10,18 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from app import log, metrics
+from app.access import Lease
 from app.api.engine import Answer
+from app.errors import TidelineError
 from app.web import failure
 from app.web.delivery import Deliveries
 from app.web.sending import ClientGoneError
 
 END = "tideline.end"
 """Where what waits leaves, in its ASGI scope, what ends it; the server calls that at a shutdown."""
+
+Refuse = Callable[[TidelineError], None]
 
 _logger = log.logger(__name__)
 
@@ -48,28 +53,46 @@ class Framing(Protocol):
 class StreamResponse:
     """The response, as an ASGI application. After `heartbeat` seconds of silence it says that it is there."""
 
-    def __init__(self, framing: Framing, answers: AsyncGenerator[Answer, None], heartbeat: float) -> None:
+    def __init__(
+        self, framing: Framing, answers: AsyncGenerator[Answer, None], heartbeat: float, hold: Callable[[Refuse], Lease]
+    ) -> None:
+        """`hold` gives the lease of who listens; when that is over the stream ends with the reason."""
         self._framing = framing
         self._answers = answers
         self._heartbeat = heartbeat
+        self._hold = hold
         self._gone = False
+        self._cut: TidelineError | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_over = False
+        lease: Lease | None = None
         with metrics.EVENT_STREAMS.labels(self._framing.transport).track_inprogress():
             try:
                 # The one way to end the stream from outside is to let this deadline pass.
                 async with asyncio.timeout(None) as life:
-                    scope[END] = _ender(life)
-                    await self._converse(receive, send, scope[END])
+                    scope[END] = end = _ender(life)
+                    lease = self._hold(partial(self._end, end))
+                    await self._converse(receive, send, end)
                     is_over = True
             except TimeoutError:
-                pass
+                if self._cut is not None and not self._gone:
+                    await _write(send, self._refusal(self._cut.message, self._cut.code))
+                    is_over = True
             finally:
+                if lease is not None:
+                    lease.release()
                 scope.pop(END, None)
         if not self._gone:
             last = self._framing.complete if is_over else self._framing.restart()
             await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    def _end(self, end: Callable[[], None], why: TidelineError) -> None:
+        self._cut = why
+        end()
+
+    def _refusal(self, message: str, code: str) -> bytes:
+        return self._framing.next(Answer(b'{"errors":' + failure.errors(message, code) + b"}"))
 
     async def _converse(self, receive: Receive, send: Send, end: Callable[[], None]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _headers(self._framing.media)})
@@ -86,8 +109,7 @@ class StreamResponse:
             self._gone = True
         except Exception:
             _logger.exception("stream failed", transport=self._framing.transport)
-            errors = failure.errors(failure.UNEXPECTED, "INTERNAL")
-            await _write(send, self._framing.next(Answer(b'{"errors":' + errors + b"}")))
+            await _write(send, self._refusal(failure.UNEXPECTED, "INTERNAL"))
         finally:
             watcher.cancel()
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from app import log, metrics
+from app.access import Identity, Lease
+from app.access.leases import Expired
 from app.api.engine import Operation
 from app.errors import Forbidden, TidelineError, Unauthenticated
 from app.gateway import Caller
@@ -115,6 +117,9 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._caller: Caller | None = None
+        self._lease: Lease | None = None
+        self._cut: ClosedError | None = None
+        self._said: dict[str, str] = {}
         self._served = 0
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,11 +138,15 @@ class _Connection:
         except TimeoutError:
             if self._gone:
                 return 1006
+            if self._cut is not None:
+                return self._cut
             return ClosedError(Close.INITIALISATION_TIMEOUT, "Connection initialisation timeout")
         finally:
             await self._let_go()
 
     async def _let_go(self) -> None:
+        if self._lease is not None:
+            self._lease.release()
         if self._pinger is not None:
             self._pinger.cancel()
         for task in self._tasks:
@@ -154,7 +163,8 @@ class _Connection:
                 case Init(payload):
                     await self._initialise(payload)
                 case Ping(payload):
-                    await self._text(messages.pong(payload))
+                    is_refresh = payload is not None and "authorization" in payload
+                    await self._text(await self._refresh(payload or {}) if is_refresh else messages.pong(payload))
                 case Subscribe(id_, operation):
                     await self._subscribe(id_, operation)
                 case Complete(id_):
@@ -170,17 +180,16 @@ class _Connection:
         if self._caller is not None:
             raise ClosedError(Close.TOO_MANY_INITIALISATIONS, "Too many initialisation requests")
         self._caller = await self._identify(payload)
+        self._lease = self._parts.gatekeeper.leases.hold(self._caller.identity, self._end)
         self._life.reschedule(None)
         await self._text(messages.ACK)
         self._schedule_ping()
 
     async def _identify(self, payload: messages.Payload) -> Caller:
-        handshake = Headers(scope=self._scope)
-        said = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
-        authorization = said.pop("authorization", None) or handshake.get("authorization")
+        self._said = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+        authorization = self._said.pop("authorization", None) or Headers(scope=self._scope).get("authorization")
         try:
-            # Browsers cannot set headers here, so the payload may say what headers do not.
-            identity = await self._parts.gatekeeper.identify(authorization, {**said, **handshake})
+            identity = await self._identity(authorization)
         except (Forbidden, Unauthenticated) as error:
             raise ClosedError(Close.FORBIDDEN, error.message) from None
         except TidelineError as error:
@@ -190,6 +199,32 @@ class _Connection:
             raise ClosedError(Close.INTERNAL_ERROR, failure.UNEXPECTED) from None
         client = self._scope.get("client")
         return Caller(identity, log.request_id.get() or "", client[0] if client else None)
+
+    async def _identity(self, authorization: str | None) -> Identity:
+        # Browsers cannot set headers here, so the payload may say what headers do not.
+        return await self._parts.gatekeeper.identify(authorization, {**self._said, **Headers(scope=self._scope)})
+
+    async def _refresh(self, payload: messages.Payload) -> str:
+        """Go on under another token; a token that is not good leaves the connection under the one before."""
+        authorization = payload["authorization"]
+        if self._caller is None or self._lease is None or not isinstance(authorization, str):
+            return messages.refreshed("Send connection_init first, and the token as a text.")
+        try:
+            identity = await self._identity(authorization)
+        except TidelineError as error:
+            return messages.refreshed(error.message)
+        try:
+            self._lease.renew(identity)
+        except Forbidden as error:
+            raise ClosedError(Close.FORBIDDEN, error.message) from None
+        self._caller = replace(self._caller, identity=identity)
+        return messages.refreshed(None)
+
+    def _end(self, why: TidelineError) -> None:
+        """Who came with a token that has run out may come again, which clients take 4403 for; 4401 is for good."""
+        code = Close.FORBIDDEN if isinstance(why, Expired | Forbidden) else Close.UNAUTHORIZED
+        self._cut = ClosedError(code, why.message)
+        self._life.reschedule(asyncio.get_running_loop().time())
 
     async def _subscribe(self, id_: str, operation: Operation) -> None:
         if self._caller is None:

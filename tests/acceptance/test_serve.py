@@ -24,7 +24,7 @@ async def serve(**environment: str) -> asyncio.subprocess.Process:
         *(sys.executable, "-m", "app", "serve", "--port", "0", "--log-format", "console"),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment(environment),
+        env=_environment({"TIDELINE_AUTH": "open", **environment}),
         cwd=ROOT,
     )
 

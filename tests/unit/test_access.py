@@ -79,5 +79,6 @@ async def test_open_mode_narrows_by_headers() -> None:
     gatekeeper = Gatekeeper(default_tenant="home", default_environment="dev")
     anybody = await gatekeeper.identify(None, {})
     assert (anybody.tenant, anybody.scope, anybody.roles) == ("home", Scope(), frozenset({Role.PLATFORM}))
+    assert await gatekeeper.identify("Basic YTpi", {}) == anybody
     narrowed = await gatekeeper.identify("Bearer anything", {"x-tenant-id": "acme", "x-environment-id": "prod"})
     assert (narrowed.scope, narrowed.roles) == (Scope("acme", "prod"), frozenset({Role.ADMIN}))

@@ -8,16 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.cli import main
-from app.settings import DevSettings, Settings
+from app.settings import DevSettings, Settings, is_secret
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("dev", "serve", "index", "worker", "migrate", "schema", "inspect")
+COMMANDS = ("dev", "serve", "index", "worker", "migrate", "key", "schema", "inspect")
 HISTORY = ROOT / "tests" / "histories" / "sync.json"
 
 
@@ -54,6 +55,37 @@ def test_help_needs_no_heavy_library() -> None:
     code = "import sys, app.cli; print([m for m in ('temporalio', 'strawberry', 'uvicorn') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("each", [each for each in fields(Settings) if is_secret(each)], ids=lambda each: each.name)
+def test_a_secret_is_not_taken_from_the_command_line(each: Field[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    command = "worker" if each.name == "connections" else "serve"
+    assert main([command, f"--{each.name.replace('_', '-')}", "opensesame"]) == 2
+    said = capsys.readouterr().err
+    assert f"set the variable {each.metadata['env']}" in said
+    assert "opensesame" not in said
+
+
+def test_serve_says_what_is_missing_to_let_somebody_in(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in fields(Settings):
+        monkeypatch.delenv(each.metadata["env"], raising=False)
+    monkeypatch.setenv("PORT", "0")
+    for environment, words in (
+        ({}, "Nothing says who may come in"),
+        ({"TIDELINE_AUTH": "open", "TIDELINE_JWT_SECRET": "x" * 40}, "TIDELINE_AUTH is open, but"),
+        ({"TIDELINE_JWKS_URL": "https://issuer.test/keys"}, "needs TIDELINE_JWT_ISSUER and TIDELINE_JWT_AUDIENCE"),
+        ({"TIDELINE_AUTH": "required", "TIDELINE_POLICY": "/nowhere.toml"}, "/nowhere.toml (TIDELINE_POLICY)"),
+        ({"TIDELINE_AUTH": "required", "TIDELINE_JWT_ROLE_NAMES": "boss=king"}, "expected NAME=ROLE"),
+    ):
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            assert main(["serve"]) == 2
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith("tideline: ")
+        assert words in said
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

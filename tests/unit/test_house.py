@@ -22,7 +22,7 @@ _ROOMS_BY_TIER = (
     ("indexer", "hub"),
     ("gateway",),
     ("api",),
-    ("web", "worker", "migrate", "inspect", "dev"),
+    ("web", "worker", "migrate", "inspect", "key", "dev"),
     ("cli",),
     ("__main__",),
 )
@@ -98,7 +98,8 @@ def test_arrows_point_down(path: Path) -> None:
         ("databases", {"store"}),
         ("asyncpg", {"store", "workflows", "worker", "dev"}),
         ("broadcaster", {"bus"}),
-        ("starlette", {"web", "settings", "worker"}),
+        ("starlette", {"web", "settings", "worker", "access"}),
+        ("jwt", {"access"}),
         ("uvicorn", {"web"}),
     ],
 )

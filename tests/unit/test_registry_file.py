@@ -133,6 +133,7 @@ def test_without_a_file_there_is_the_catalog() -> None:
 
 
 async def test_a_mistake_stops_the_gateway_at_its_start(tmp_path: Path) -> None:
-    settings = Settings(database_url=Secret("postgresql://nowhere.invalid/x"), workflows=written(tmp_path, "[]"))
+    nowhere = Secret("postgresql://nowhere.invalid/x")
+    settings = Settings(database_url=nowhere, auth="open", workflows=written(tmp_path, "[]"))
     with pytest.raises(ConfigurationError, match=r"workflows.yaml, line 1: "):
         await join(settings)

@@ -75,6 +75,10 @@ def test_secrets_do_not_print() -> None:
         "DATABASE_URL": "postgresql://u:opensesame@h/d",
         "TIDELINE_BUS_URL": "redis://:opensesame@h",
         "TIDELINE_CONNECTIONS": "shop=postgresql://u:opensesame@h/d",
+        "TIDELINE_JWKS_URL": "https://u:opensesame@h/keys",
+        "TIDELINE_JWT_SECRET": "opensesame",
+        "TIDELINE_TOKEN_SECRET": "opensesame",
+        "TIDELINE_CODEC_AUTHORIZATION": "Bearer opensesame",
     }
     settings = Settings.load(environ=secrets)
     assert str(settings.database_url) == secrets["DATABASE_URL"]

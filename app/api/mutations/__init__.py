@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.mutations.access import AccessMutation
 from app.api.mutations.schedules import ScheduleMutation
 from app.api.mutations.starts import StartMutation
 from app.api.mutations.typed import TypedMutation
@@ -17,5 +18,6 @@ class Mutation(
     WorkflowMutation,
     ScheduleMutation,
     TypedMutation,  # type: ignore[misc]  # made while the program starts, from the catalog
+    AccessMutation,
 ):
     """Every root field of acting."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.api.queries.alerts import AlertQuery
+from app.api.queries.api_keys import ApiKeyQuery
 from app.api.queries.audit import AuditQuery
 from app.api.queries.batches import BatchQuery
 from app.api.queries.cluster import ClusterQuery
@@ -34,5 +35,6 @@ class Query(
     AlertQuery,
     AuditQuery,
     ViewerQuery,
+    ApiKeyQuery,
 ):
     """Every root field of reading."""

@@ -9,6 +9,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.access import Part
 from app.api.connections import Connection
 from app.api.context import Info
 from app.api.node import Bound, Node
@@ -16,6 +17,7 @@ from app.api.scalars import Cursor
 from app.api.types.failure import Failure
 from app.api.types.progress import Progress
 from app.api.types.values import NOT_DECODED, shown, shown_single
+from app.api.veil import WITHHELD
 from app.model import ActivityStatus, milliseconds
 from app.progress import activity_progress
 
@@ -38,11 +40,11 @@ class Heartbeat:
 
     @strawberry.field(
         graphql_type=JSON | None,
-        description=f"What the activity reported: one value as it is, several as a list. {NOT_DECODED}",
+        description=f"What the activity reported: one value as it is, several as a list. {NOT_DECODED} {WITHHELD}",
     )
     @staticmethod
     def details(root: strawberry.Parent[Bound[model.Heartbeat]], info: Info) -> Any:
-        return shown_single(info, root.ref.namespace, root.value.details)
+        return shown_single(info, root.ref, root.value.details, Part.HEARTBEAT)
 
 
 @strawberry.type(
@@ -120,17 +122,18 @@ class Activity(Node):
     def heartbeat(root: Root) -> Bound[model.Heartbeat] | None:
         return Bound.to(root.ref, root.value.heartbeat)
 
-    @strawberry.field(graphql_type=list[JSON], description=f"Its arguments. {NOT_DECODED}")
+    @strawberry.field(graphql_type=list[JSON] | None, description=f"Its arguments. {NOT_DECODED} {WITHHELD}")
     @staticmethod
     def input(root: Root, info: Info) -> Any:
-        return shown(info, root.ref.namespace, root.value.input)
+        return shown(info, root.ref, root.value.input, Part.INPUT)
 
     @strawberry.field(
-        graphql_type=JSON | None, description=f"What it returned; null while open or for nothing. {NOT_DECODED}"
+        graphql_type=JSON | None,
+        description=f"What it returned; null while open or for nothing. {NOT_DECODED} {WITHHELD}",
     )
     @staticmethod
     def result(root: Root, info: Info) -> Any:
-        return shown_single(info, root.ref.namespace, root.value.result)
+        return shown_single(info, root.ref, root.value.result, Part.RESULT)
 
     @strawberry.field(graphql_type=Progress | None, description="From its heartbeat; null where it sends none.")
     @staticmethod

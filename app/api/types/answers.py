@@ -9,7 +9,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.access import Exposure, Part
 from app.api.context import Info, view_of
+from app.api.veil import WITHHELD, exposure, instead, target_of
 from app.gateway import asking
 from app.gateway.asking import WorkflowAction
 
@@ -52,10 +54,14 @@ class Answers:
 
     @strawberry.field(
         graphql_type=JSON | None,
-        description=f"The answer to a query of the workflow. {_NEEDS_A_WORKER} A query that fails is QUERY_FAILED.",
+        description=(
+            f"The answer to a query of the workflow. {_NEEDS_A_WORKER} A query that fails is QUERY_FAILED. {WITHHELD}"
+        ),
     )
     @staticmethod
     async def query(root: Row, info: Info, name: str, args: list[JSON] | None = None) -> Any:
+        if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
+            return instead(seen)
         return await info.context.gateway.asking.query(info.context.identity, root, name, args or ())
 
     @strawberry.field(
@@ -71,11 +77,15 @@ class Answers:
     )
     @staticmethod
     async def current_details(root: Row, info: Info) -> str | None:
+        if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
+            return instead(seen)
         return (await info.context.loaders.interface(root)).current_details
 
     @strawberry.field(description=f"Where its code stands. {_NEEDS_A_WORKER}")
     @staticmethod
     async def stack_trace(root: Row, info: Info) -> str | None:
+        if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
+            return instead(seen)
         return await info.context.gateway.asking.stack_trace(info.context.identity, root)
 
     @strawberry.field(

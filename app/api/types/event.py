@@ -13,10 +13,12 @@ from strawberry.scalars import JSON
 from temporalio.api.common.v1 import Payload as PayloadProto
 from temporalio.api.history.v1 import HistoryEvent as EventProto
 
+from app.access import Exposure, Part, Target
 from app.api.connections import Connection
 from app.api.context import Info, view_of
 from app.api.scalars import Cursor
 from app.api.types.values import NOT_DECODED
+from app.api.veil import WITHHELD_KEYS, exposure, target_of, veiled_event, without_reason
 from app.history import (
     FromEvents,
     FromProjection,
@@ -71,6 +73,13 @@ class EventValue:
     run: Execution | ExecutionRef | None = None
     naming: Naming | None = None
 
+    @property
+    def target(self) -> Target:
+        """Its run, as far as it is known."""
+        if isinstance(self.run, Execution):
+            return target_of(self.run)
+        return Target(is_run=True, workflow_type=(self.projection.workflow_type if self.projection else "") or None)
+
 
 Root = strawberry.Parent[EventValue]
 
@@ -94,30 +103,39 @@ class HistoryEvent:
 
     @strawberry.field(graphql_type=str, description="A short line for a person.")
     @staticmethod
-    def summary(root: Root) -> str | Awaitable[str]:
+    def summary(root: Root, info: Info) -> str | Awaitable[str]:
+        seen = exposure(info, root.target, Part.FAILURE)
+        if seen is not Exposure.SHOWN and _has_failure(root.event):
+            return without_reason(seen, human_line(root.event))
         if root.naming is not None and root.naming.is_needed(root.event):
             return root.naming.line(root.event)
         return human_line(root.event, FromProjection(root.projection)) if root.projection else human_line(root.event)
 
     @strawberry.field(
-        graphql_type=JSON, description=f"Its attributes as Temporal names them, payloads decoded. {NOT_DECODED}"
+        graphql_type=JSON,
+        description=f"Its attributes as Temporal names them, payloads decoded. {NOT_DECODED} {WITHHELD_KEYS}",
     )
     @staticmethod
     def attributes(root: Root, info: Info) -> Any:
         gateway = info.context.gateway
         if not gateway.payloads.has_codec:
-            return event_attributes(root.event)
-        return _decoded(root.event, gateway.reading.namespace(root.run.namespace if root.run else None), info)
+            return veiled_event(info, root.target, event_attributes(root.event))
+        return _decoded(root, gateway.reading.namespace(root.run.namespace if root.run else None), info)
 
 
-async def _decoded(event: EventProto, namespace: str, info: Info) -> Json:
+def _has_failure(event: EventProto) -> bool:
+    which = event.WhichOneof("attributes")
+    return which is not None and not {"failure", "outcome"}.isdisjoint(getattr(event, which).DESCRIPTOR.fields_by_name)
+
+
+async def _decoded(root: EventValue, namespace: str, info: Info) -> Json:
     copy = EventProto()
-    copy.CopyFrom(event)
+    copy.CopyFrom(root.event)
     slots = list(slots_of(copy))
     readable = await info.context.loaders.readable(namespace, [payload_of(each) for each in slots])
     for slot, each in zip(slots, readable, strict=True):
         slot.CopyFrom(PayloadProto(metadata=each.metadata, data=each.data))
-    return event_attributes(copy)
+    return veiled_event(info, root.target, event_attributes(copy))
 
 
 @strawberry.type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model, registry
+from app.access import Exposure, Part, withheld
 from app.api.connections import Connection, ConnectionValue
 from app.api.context import UNREADABLE, Info, view_of
 from app.api.human import span
@@ -22,6 +24,7 @@ from app.api.types.failure import Failure
 from app.api.types.family import Family
 from app.api.types.progress import Blocker, Phase, Progress
 from app.api.types.values import NOT_DECODED, shown, shown_single
+from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_object, without_reason
 from app.model import ActivityStatus, WorkflowStatus, milliseconds
 
 Row = strawberry.Parent[model.Execution]
@@ -42,6 +45,14 @@ class Compensation:
         return Bound.to(root.ref, root.value.failure)
 
 
+@strawberry.type(description="Something of a run that a policy withholds from the viewer.")
+class Withheld:
+    field: str = strawberry.field(
+        description="input, result, failure, heartbeat, query, or a path such as metadata.customer.iban."
+    )
+    masked: bool = strawberry.field(description="Shown as ***; otherwise it is hidden.")
+
+
 @strawberry.type(description="A run of a workflow.")
 class WorkflowExecution(Node, Contents, Family, Answers):
     namespace: str
@@ -57,9 +68,6 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     tenant: str
     environment: str
     created_by: str | None = strawberry.field(description="Who started it through Tideline, or its memo's createdBy.")
-    metadata: JSON = strawberry.field(description="Custom attributes given at its start; searchable.")
-    memo: JSON
-    search_attributes: JSON
     summary: str | None = strawberry.field(description="Temporal's static summary.")
     details: str | None = strawberry.field(description="Temporal's static details.")
 
@@ -71,6 +79,29 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     @staticmethod
     def run_id(root: Row) -> strawberry.ID:
         return strawberry.ID(root.run_id)
+
+    @strawberry.field(
+        graphql_type=JSON, description=f"Custom attributes given at its start; searchable. {WITHHELD_KEYS}"
+    )
+    @staticmethod
+    def metadata(root: Row, info: Info) -> Any:
+        return veiled_object(info, target_of(root), Part.METADATA, root.metadata)
+
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @staticmethod
+    def memo(root: Row, info: Info) -> Any:
+        return veiled_object(info, target_of(root), Part.MEMO, root.memo)
+
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @staticmethod
+    def search_attributes(root: Row, info: Info) -> Any:
+        return veiled_object(info, target_of(root), Part.SEARCH_ATTRIBUTES, root.search_attributes)
+
+    @strawberry.field(description="What a policy withholds from you of this run: empty where you see all of it.")
+    @staticmethod
+    def withheld(root: Row, info: Info) -> list[Withheld]:
+        found = withheld(info.context.identity, target_of(root))
+        return [Withheld(field=str(each), masked=seen is Exposure.MASKED) for each, seen in found.items()]
 
     @strawberry.field(description="The first run of its chain of continue-as-new, retries and cron.")
     @staticmethod
@@ -105,19 +136,21 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     async def history_size_bytes(root: Row, info: Info) -> float | None:
         return root.history_size_bytes or (await view_of(root, info)).execution.history_size_bytes
 
-    @strawberry.field(graphql_type=list[JSON] | None, description=f"Its arguments. {NOT_DECODED} {UNREADABLE}")
+    @strawberry.field(
+        graphql_type=list[JSON] | None, description=f"Its arguments. {NOT_DECODED} {WITHHELD} {UNREADABLE}"
+    )
     @staticmethod
     async def input(root: Row, info: Info) -> Any:
-        found = shown(info, root.namespace, (await view_of(root, info)).projection.input)
-        return found if isinstance(found, list) else await found
+        found = shown(info, root.ref, (await view_of(root, info)).projection.input, Part.INPUT)
+        return await found if isinstance(found, Awaitable) else found
 
     @strawberry.field(
         graphql_type=JSON | None,
-        description=f"What it returned; null while it is open or where it returned nothing. {NOT_DECODED}",
+        description=f"What it returned; null while it is open or where it returned nothing. {NOT_DECODED} {WITHHELD}",
     )
     @staticmethod
     async def result(root: Row, info: Info) -> Any:
-        found = shown_single(info, root.namespace, (await view_of(root, info)).projection.result)
+        found = shown_single(info, root.ref, (await view_of(root, info)).projection.result, Part.RESULT)
         return await found if isinstance(found, Awaitable) else found
 
     @strawberry.field(graphql_type=Failure | None, description="Why it closed without a result.")
@@ -139,7 +172,9 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     async def blockers(root: Row, info: Info) -> Sequence[model.Blocker]:
         if root.status.is_closed:
             return ()
-        return await info.context.gateway.reading.blockers(await view_of(root, info))
+        found = await info.context.gateway.reading.blockers(await view_of(root, info))
+        seen = exposure(info, target_of(root), Part.FAILURE)
+        return [replace(each, message=without_reason(seen, each.message)) for each in found]
 
     @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE)
     @staticmethod

@@ -9,9 +9,11 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.access import Exposure, Part
 from app.api.context import Info
 from app.api.node import Bound
-from app.api.types.values import NOT_DECODED, shown, shown_single
+from app.api.types.values import NOT_DECODED, decoded, shown_single
+from app.api.veil import MASK, WITHHELD, exposure, instead
 from app.model import FailureKind
 
 FailureValue = Bound[model.Failure]
@@ -30,23 +32,27 @@ class Failure:
     )
     source: str | None = strawberry.field(description="The SDK that raised it.")
 
-    @strawberry.field(graphql_type=str, description="Decoded where a codec hides it.")
+    @strawberry.field(graphql_type=str, description="Decoded where a codec hides it. A policy may withhold it (***).")
     @staticmethod
     def message(root: Root, info: Info) -> str | Awaitable[str | None] | None:
+        if exposure(info, root.ref, Part.FAILURE) is not Exposure.SHOWN:
+            return MASK
         return _said(root, info, "message", root.value.message)
 
-    @strawberry.field(graphql_type=str | None, description="Decoded where a codec hides it.")
+    @strawberry.field(graphql_type=str | None, description=f"Decoded where a codec hides it. {WITHHELD}")
     @staticmethod
     def stack_trace(root: Root, info: Info) -> str | Awaitable[str | None] | None:
+        if (seen := exposure(info, root.ref, Part.FAILURE)) is not Exposure.SHOWN:
+            return instead(seen)
         return _said(root, info, "stack_trace", root.value.stack_trace)
 
     @strawberry.field(
         graphql_type=JSON | None,
-        description=f"What the application attached: one value as it is, several as a list. {NOT_DECODED}",
+        description=f"What the application attached: one value as it is, several as a list. {NOT_DECODED} {WITHHELD}",
     )
     @staticmethod
     def details(root: Root, info: Info) -> Any:
-        return shown_single(info, root.ref.namespace, root.value.details)
+        return shown_single(info, root.ref, root.value.details, Part.FAILURE)
 
     @strawberry.field(graphql_type="Failure | None")
     @staticmethod
@@ -64,7 +70,7 @@ def _said(root: FailureValue, info: Info, name: str, otherwise: str | None) -> s
 async def _revealed(
     root: FailureValue, info: Info, hidden: model.Payload, name: str, otherwise: str | None
 ) -> str | None:
-    found = shown(info, root.ref.namespace, (hidden,))
+    found = decoded(info, root.ref.namespace, (hidden,))
     values = found if isinstance(found, list) else await found
     said = values[0].get(name) if isinstance(values[0], dict) else None
     return said if isinstance(said, str) else otherwise

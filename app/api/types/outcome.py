@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.access import Part
 from app.api.context import Info
 from app.api.node import Bound
 from app.api.types.failure import Failure
@@ -25,7 +26,7 @@ class WorkflowUpdate:
     @strawberry.field(graphql_type=JSON | None, description=f"What it answered; null for nothing. {NOT_DECODED}")
     @staticmethod
     def result(root: Root, info: Info) -> Any:
-        return shown_single(info, root.ref.namespace, root.result)
+        return shown_single(info, root.ref, root.result, Part.RESULT)
 
     @strawberry.field(graphql_type=Failure | None, description="Why it answered nothing.")
     @staticmethod

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
 
 from app import cluster, model
+from app.access import Exposure, Part, Target
 from app.api.connections import Connection
 from app.api.context import Info
 from app.api.described import Described
 from app.api.scalars import Cursor
 from app.api.types.activity import RetryPolicy
 from app.api.types.execution import WorkflowExecution
-from app.api.types.values import NOT_DECODED, shown
+from app.api.types.values import NOT_DECODED, decoded
+from app.api.veil import MASK, WITHHELD, WITHHELD_KEYS, exposure, veiled_object
 from app.cluster import OverlapPolicy
 from app.model import WorkflowStatus
+
+
+def _kind(of: cluster.Schedule | cluster.ScheduleAction) -> Target:
+    """What a policy may withhold of a schedule is what it would of the runs that it starts."""
+    return Target(is_run=True, workflow_type=of.workflow_type)
+
 
 ScheduleValue = Described[cluster.Schedule, cluster.ScheduleDetail]
 
@@ -92,16 +101,26 @@ class ScheduleAction:
         description="Workflow ids of the runs begin with this and go on with the time they were due."
     )
     task_queue: str
-    memo: JSON
-    search_attributes: JSON
     summary: str | None
     details: str | None
     retry_policy: RetryPolicy | None
 
-    @strawberry.field(description="Its arguments. " + NOT_DECODED)
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
     @staticmethod
-    async def input(root: strawberry.Parent[cluster.ScheduleAction], info: Info) -> list[JSON]:
-        values = shown(info, root.namespace, root.input)
+    def memo(root: strawberry.Parent[cluster.ScheduleAction], info: Info) -> Any:
+        return veiled_object(info, _kind(root), Part.MEMO, root.memo)
+
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @staticmethod
+    def search_attributes(root: strawberry.Parent[cluster.ScheduleAction], info: Info) -> Any:
+        return veiled_object(info, _kind(root), Part.SEARCH_ATTRIBUTES, root.search_attributes)
+
+    @strawberry.field(description=f"Its arguments. {NOT_DECODED} {WITHHELD}")
+    @staticmethod
+    async def input(root: strawberry.Parent[cluster.ScheduleAction], info: Info) -> list[JSON] | None:
+        if (seen := exposure(info, _kind(root), Part.INPUT)) is not Exposure.SHOWN:
+            return None if seen is Exposure.HIDDEN else [MASK for _ in root.input]  # type: ignore[misc]
+        values = decoded(info, root.namespace, root.input)
         return values if isinstance(values, list) else await values
 
     @strawberry.field
@@ -168,11 +187,19 @@ class Schedule:
     notes: str | None = strawberry.field(description="What was last said of its state, such as why it is paused.")
     tenant: str | None = strawberry.field(description="From its search attributes or memo; null where neither says.")
     environment: str | None
-    memo: JSON
-    search_attributes: JSON
     recent_runs: list[ScheduleRun] = strawberry.field(
         description="The last that it started, oldest first: at most 5 in a list, 10 of one schedule."
     )
+
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @staticmethod
+    def memo(root: strawberry.Parent[ScheduleValue], info: Info) -> Any:
+        return veiled_object(info, _kind(root.row), Part.MEMO, root.row.memo)
+
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @staticmethod
+    def search_attributes(root: strawberry.Parent[ScheduleValue], info: Info) -> Any:
+        return veiled_object(info, _kind(root.row), Part.SEARCH_ATTRIBUTES, root.row.search_attributes)
 
     @strawberry.field(description="When the next runs are due: at most 5 in a list, 10 of one schedule.")
     @staticmethod

@@ -10,6 +10,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app import model
+from app.access import Exposure, Part
 from app.api.connections import Connection
 from app.api.context import Info, view_of
 from app.api.node import Bound, Node
@@ -17,6 +18,7 @@ from app.api.scalars import Cursor
 from app.api.types.activity import Activity
 from app.api.types.failure import Failure
 from app.api.types.values import NOT_DECODED, shown, shown_single
+from app.api.veil import WITHHELD, exposure
 from app.model import TimelineKind, TimelineStatus, milliseconds
 
 if TYPE_CHECKING:
@@ -73,24 +75,27 @@ class TimelineItem(Node):
         return Bound.to(root.ref, root.value.failure)
 
     @strawberry.field(
-        graphql_type=list[JSON],
-        description=f"What went in: arguments of an activity, child, signal or update. {NOT_DECODED}",
+        graphql_type=list[JSON] | None,
+        description=f"What went in: arguments of an activity, child, signal or update. {NOT_DECODED} {WITHHELD}",
     )
     @staticmethod
     def input(root: Root, info: Info) -> Any:
-        return shown(info, root.ref.namespace, root.value.input)
+        return shown(info, root.ref, root.value.input, Part.INPUT)
 
     @strawberry.field(
-        graphql_type=JSON | None, description=f"What came out; null while open or for nothing. {NOT_DECODED}"
+        graphql_type=JSON | None, description=f"What came out; null while open or for nothing. {NOT_DECODED} {WITHHELD}"
     )
     @staticmethod
     def result(root: Root, info: Info) -> Any:
-        return shown_single(info, root.ref.namespace, root.value.result)
+        return shown_single(info, root.ref, root.value.result, Part.RESULT)
 
     @strawberry.field(description="What else is known of an item of its kind.")
     @staticmethod
-    def detail(root: Root) -> JSON:
-        return dict(root.value.detail)  # type: ignore[return-value]
+    def detail(root: Root, info: Info) -> JSON:
+        found = dict(root.value.detail)
+        if exposure(info, root.ref, Part.FAILURE) is not Exposure.SHOWN:
+            found.pop("cause", None)
+        return found  # type: ignore[return-value]
 
 
 def find_activity(activities: Iterable[model.Activity], item: model.TimelineItem) -> model.Activity | None:

@@ -1,0 +1,112 @@
+"""Who is calling, and what their roles let them do at all. What a policy leaves of that, `decide` says."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.access.grant import Grant
+    from app.access.rules import Rule
+
+
+ANONYMOUS = "anonymous"
+"""The subject of everybody while the gateway is open."""
+
+
+class Role(StrEnum):
+    """What somebody may do within a tenant; PLATFORM stands above tenants."""
+
+    VIEWER = "VIEWER"
+    OPERATOR = "OPERATOR"
+    STARTER = "STARTER"
+    ADMIN = "ADMIN"
+    PLATFORM = "PLATFORM"
+
+
+class Action(StrEnum):
+    READ = "READ"
+    START = "START"
+    SIGNAL = "SIGNAL"
+    CANCEL = "CANCEL"
+    SCHEDULE = "SCHEDULE"
+    SHARE = "SHARE"
+    MANAGE_KEYS = "MANAGE_KEYS"
+
+
+_PERMISSIONS: Mapping[Role, frozenset[Action]] = {
+    Role.VIEWER: frozenset({Action.READ}),
+    Role.STARTER: frozenset({Action.READ, Action.START, Action.SHARE}),
+    Role.OPERATOR: frozenset({Action.READ, Action.SIGNAL, Action.CANCEL, Action.SCHEDULE, Action.SHARE}),
+    Role.ADMIN: frozenset(Action),
+    Role.PLATFORM: frozenset(Action),
+}
+
+
+def permissions_of(role: Role) -> frozenset[Action]:
+    return _PERMISSIONS[role]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The rows that an identity may see; None means every one."""
+
+    tenant: str | None = None
+    environment: str | None = None
+
+    def covers(self, tenant: str, environment: str) -> bool:
+        return self.tenant in {None, tenant} and self.environment in {None, environment}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How somebody proved who they are, and until when that holds. None: there is nothing that could end it."""
+
+    expires_at: datetime | None = None
+    key_id: str | None = None
+    """The API key that is behind it, whose revocation ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is calling. `tenant` and `environment` are those that new runs get; `scope` is what is seen."""
+
+    subject: str
+    tenant: str
+    environment: str
+    roles: frozenset[Role]
+    scope: Scope
+    rules: tuple[Rule, ...] = ()
+    """What a policy takes from these roles."""
+    grant: Grant | None = None
+    """Where it is a watch token: the only runs that it speaks of."""
+    credential: Credential = field(default_factory=Credential)
+
+    @property
+    def rights(self) -> Hashable:
+        """What decides what this identity sees and may do: the same for everybody with the same rights."""
+        return self.scope, self.roles, self.tenant, self.environment, self.rules, self.grant
+
+    @property
+    def named(self) -> str | None:
+        """The subject where it tells one caller from another; None while the gateway is open."""
+        return None if self.subject == ANONYMOUS else self.subject
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it may not see every run of its scope."""
+        return self.grant is not None or any(Action.READ in rule.deny for rule in self.rules)
+
+    @property
+    def permissions(self) -> frozenset[Action]:
+        """What its roles allow somewhere; a rule or a grant may narrow each to some runs."""
+        allowed = frozenset(
+            action
+            for role in self.roles
+            for action in _PERMISSIONS[role]
+            if not any(action in rule.deny and rule.concerns(role) and not rule.is_of_some_runs for rule in self.rules)
+        )
+        return allowed if self.grant is None else allowed & self.grant.actions

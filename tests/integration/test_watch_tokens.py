@@ -1,0 +1,261 @@
+"""Watch tokens: what they open, and that they open nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from graphql import GraphQLObjectType
+from temporalio.client import WorkflowHandle
+from temporalio.worker import Worker
+
+from app.access import Identity, Role
+from app.api.guard import WATCHABLE
+from app.api.schema import schema
+from tests.conftest import TemporalServer
+from tests.integration.families import Child, Parent
+from tests.integration.guarded import Guarded, closed_by, code_of, guarded, subscribed
+from tests.waiting import eventually
+
+MINT = """
+mutation ($input: CreateWatchTokenInput!) {
+  createWatchToken(input: $input) { watchToken { token expiresAt } userErrors { code path message } }
+}
+"""
+READ = """
+query ($id: String!, $run: ID) {
+  workflow(workflowId: $id, runId: $run) {
+    id workflowId runId status availableActions children { nodes { workflowId } }
+  }
+}
+"""
+SIGNAL = """
+mutation ($id: String!, $name: String!) {
+  signalWorkflow(input: {workflowId: $id, signalName: $name}) { execution { status } userErrors { code message } }
+}
+"""
+Handle = WorkflowHandle[Parent, str]
+
+
+@pytest.fixture
+async def gateway(temporal: TemporalServer, database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
+    async with guarded(temporal.address, database, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+async def family(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Handle]:
+    """A parent that runs, with a child."""
+    async with Worker(temporal.client, task_queue=task_queue, workflows=[Parent, Child]):
+        yield await begun(temporal, task_queue)
+
+
+async def begun(temporal: TemporalServer, task_queue: str) -> Handle:
+    memo = {"tenant": "acme", "environment": "prod", "metadata": {"team": "red"}}
+    handle = await temporal.client.start_workflow(
+        Parent.run, 1, id=f"family-{uuid.uuid4().hex[:8]}", task_queue=task_queue, memo=memo
+    )
+    await eventually(lambda: exists(temporal, f"{handle.id}-kid-1"))
+    return handle
+
+
+async def exists(temporal: TemporalServer, workflow_id: str) -> bool:
+    try:
+        await temporal.client.get_workflow_handle(workflow_id).describe()
+    except Exception:  # noqa: BLE001 - not there yet
+        return False
+    return True
+
+
+async def minted(gateway: Guarded, key: str, **wanted: object) -> str:
+    made = (await gateway.data(key, MINT, input=wanted))["createWatchToken"]
+    assert made["userErrors"] == []
+    token: str = made["watchToken"]["token"]
+    return token
+
+
+async def sees(gateway: Guarded, token: str, workflow_id: str, run_id: str | None = None) -> bool:
+    return (await gateway.data(token, READ, id=workflow_id, run=run_id))["workflow"] is not None
+
+
+async def test_it_reads_its_tree_and_no_other(
+    gateway: Guarded, family: Handle, temporal: TemporalServer, task_queue: str
+) -> None:
+    key = await gateway.key(Role.OPERATOR)
+    token = await minted(gateway, key, workflowId=family.id)
+    other = await begun(temporal, task_queue)
+    assert await sees(gateway, token, family.id)
+    assert await sees(gateway, token, f"{family.id}-kid-1")
+    assert not await sees(gateway, token, other.id)
+    assert not await sees(gateway, token, f"{other.id}-kid-1")
+    assert await sees(gateway, key, other.id), "its maker sees the other"
+
+    node = (await gateway.data(key, READ, id=other.id))["workflow"]["id"]
+    assert (await gateway.data(token, "query ($id: ID!) { node(id: $id) { id } }", id=node))["node"] is None
+    both = "query ($refs: [WorkflowRef!]!) { workflowBatch(refs: $refs) { workflowId } }"
+    refs = [{"workflowId": family.id}, {"workflowId": other.id}]
+    found = (await gateway.data(token, both, refs=refs))["workflowBatch"]
+    assert found == [{"workflowId": family.id}, None]
+    watched = f'subscription {{ workflow(workflowId: "{other.id}") {{ status }} }}'
+    async with gateway.session(token) as websocket:
+        assert code_of(await subscribed(websocket, watched)) == "NOT_FOUND"
+
+
+async def test_it_reads_the_runs_that_continue_it_and_their_children(gateway: Guarded, family: Handle) -> None:
+    token = await minted(gateway, await gateway.key(Role.OPERATOR), workflowId=family.id)
+    first = (await gateway.data(token, READ, id=family.id))["workflow"]["runId"]
+    await family.signal(Parent.move_on)
+
+    async def later() -> bool:
+        found = (await gateway.data(token, READ, id=family.id))["workflow"]
+        return found is not None and found["runId"] != first
+
+    await eventually(later)
+    await eventually(lambda: sees(gateway, token, f"{family.id}-kid-0"))
+    assert await sees(gateway, token, family.id, first)
+
+
+async def test_another_use_of_its_workflow_id_is_another_tree(
+    gateway: Guarded, family: Handle, temporal: TemporalServer, task_queue: str
+) -> None:
+    token = await minted(gateway, await gateway.key(Role.OPERATOR), workflowId=family.id)
+    await family.terminate()
+    memo = {"tenant": "acme", "environment": "prod"}
+    again = await temporal.client.start_workflow(Child.run, id=family.id, task_queue=task_queue, memo=memo)
+    assert await sees(gateway, token, family.id, family.first_execution_run_id)
+    assert not await sees(gateway, token, family.id, again.first_execution_run_id)
+
+
+async def test_it_sends_the_signals_that_it_names_and_does_nothing_else(gateway: Guarded, family: Handle) -> None:
+    token = await minted(gateway, await gateway.key(Role.OPERATOR), workflowId=family.id, signals=["approve"])
+
+    async def refusals(name: str, workflow_id: str) -> list[str]:
+        done = (await gateway.data(token, SIGNAL, id=workflow_id, name=name))["signalWorkflow"]
+        return [each["code"] for each in done["userErrors"]]
+
+    assert await refusals("approve", family.id) == []
+    assert await family.query(Parent.approved) == 1
+    assert await refusals("move_on", family.id) == ["NOT_ALLOWED"]
+    assert await refusals("approve", "another") == ["NOT_FOUND"]
+    assert (await gateway.data(token, READ, id=family.id))["workflow"]["availableActions"] == ["SIGNAL"]
+    plain = await minted(gateway, await gateway.key(Role.OPERATOR), workflowId=family.id)
+    done = (await gateway.data(plain, SIGNAL, id=family.id, name="approve"))["signalWorkflow"]["userErrors"]
+    assert [each["code"] for each in done] == ["NOT_ALLOWED"]
+
+
+ROOTS = {
+    f"{kind.name.lower()} {name}": (kind, name)
+    for kind in (schema._schema.query_type, schema._schema.mutation_type)
+    if kind is not None
+    for name in kind.fields
+    if name not in WATCHABLE
+}
+
+
+def document(kind: GraphQLObjectType, name: str) -> str:
+    """A call of the field with values of the right types."""
+    field = kind.fields[name]
+    arguments = ", ".join(
+        f"{each}: {literal(arg.type)}" for each, arg in field.args.items() if str(arg.type)[-1] == "!"
+    )
+    inner = field.type
+    while hasattr(inner, "of_type"):
+        inner = inner.of_type
+    selection = " { __typename }" if hasattr(inner, "fields") else ""
+    return f"{kind.name.lower()} {{ {name}{f'({arguments})' if arguments else ''}{selection} }}"
+
+
+def literal(kind: object) -> str:
+    kind = getattr(kind, "of_type", kind)
+    if hasattr(kind, "of_type"):
+        return f"[{literal(kind.of_type)}]"
+    if hasattr(kind, "fields"):
+        given = {name: each.type for name, each in kind.fields.items() if str(each.type)[-1] == "!"}
+        return "{" + ", ".join(f"{name}: {literal(each)}" for name, each in given.items()) + "}"
+    if hasattr(kind, "values"):
+        return str(next(iter(kind.values)))
+    simple = {"Int": "1", "Float": "1", "Boolean": "true", "JSON": "{}", "DateTime": '"2026-01-01T00:00:00Z"'}
+    return simple.get(str(kind), '"x"')
+
+
+async def test_every_other_root_is_closed_to_it(gateway: Guarded, family: Handle) -> None:
+    token = await minted(gateway, await gateway.key(Role.PLATFORM, tenant=None, environment=None), workflowId=family.id)
+    assert "mutation createApiKey" in ROOTS
+    for name, (kind, field) in ROOTS.items():
+        answer = await gateway.ask(token, document(kind, field))
+        assert code_of(answer) == "FORBIDDEN", (name, answer)
+        assert not any((answer["data"] or {}).values())
+
+
+async def test_a_tree_has_no_lists_and_asks_no_worker(gateway: Guarded, family: Handle) -> None:
+    token = await minted(gateway, await gateway.key(Role.ADMIN), workflowId=family.id)
+    assert code_of(await gateway.ask(token, "{ workflows { totalCount } }")) == "FORBIDDEN"
+    for field in ('query(name: "approved")', "stackTrace", "currentDetails", "interface { signals { name } }"):
+        asked = f'{{ workflow(workflowId: "{family.id}") {{ {field} }} }}'
+        assert code_of(await gateway.ask(token, asked)) == "FORBIDDEN"
+
+
+async def test_a_tag_opens_the_runs_that_have_it(gateway: Guarded) -> None:
+    admin, foreign = await gateway.key(Role.ADMIN), await gateway.key(Role.ADMIN, tenant="globex")
+    start = """mutation ($id: String!, $team: JSON!) { startWorkflow(input: {
+      workflowType: "Nothing", taskQueue: "nobody", workflowId: $id, metadata: $team}) { userErrors { code } } }"""
+    names = {each: f"{each}-{uuid.uuid4().hex[:8]}" for each in ("red", "blue", "foreign")}
+    await gateway.data(admin, start, id=names["red"], team={"team": "red"})
+    await gateway.data(admin, start, id=names["blue"], team={"team": "blue"})
+    await gateway.data(foreign, start, id=names["foreign"], team={"team": "red"})
+    token = await minted(gateway, admin, tag={"key": "team", "value": "red"})
+    listed = await gateway.data(token, "{ workflows { totalCount nodes { workflowId } } }")
+    assert listed["workflows"] == {"totalCount": 1, "nodes": [{"workflowId": names["red"]}]}
+    seen = {each: await sees(gateway, token, name) for each, name in names.items()}
+    assert seen == {"red": True, "blue": False, "foreign": False}
+
+
+async def test_what_cannot_be_minted(gateway: Guarded, family: Handle) -> None:
+    viewer, starter = await gateway.key(Role.VIEWER), await gateway.key(Role.STARTER)
+    stranger, operator = await gateway.key(Role.OPERATOR, tenant="globex"), await gateway.key(Role.OPERATOR)
+
+    async def refusals(key: str, **wanted: object) -> list[str]:
+        made = (await gateway.data(key, MINT, input=wanted))["createWatchToken"]
+        assert made["watchToken"] is None
+        return [each["code"] for each in made["userErrors"]]
+
+    assert await refusals(viewer, workflowId=family.id) == ["NOT_ALLOWED"]
+    assert await refusals(starter, workflowId=family.id, signals=["approve"]) == ["NOT_ALLOWED"]
+    assert await refusals(stranger, workflowId=family.id) == ["NOT_FOUND"]
+    assert await refusals(operator) == ["INVALID_INPUT"]
+    assert await refusals(operator, workflowId=family.id, tag={"key": "a", "value": "b"}) == ["INVALID_INPUT"]
+    assert await refusals(operator, workflowId=family.id, expiresInSeconds=10_000_000) == ["INVALID_INPUT"]
+    token = await minted(gateway, operator, workflowId=family.id)
+    assert code_of(await gateway.ask(token, MINT, input={"workflowId": family.id})) == "FORBIDDEN"
+
+
+async def test_it_ends_by_time_and_with_the_key_that_made_it(gateway: Guarded, family: Handle) -> None:
+    key = await gateway.key(Role.OPERATOR)
+    watched = f'subscription {{ workflow(workflowId: "{family.id}") {{ status }} }}'
+    short = await minted(gateway, key, workflowId=family.id, expiresInSeconds=2)
+    async with gateway.session(short) as websocket:
+        await subscribed(websocket, watched)
+        assert (await closed_by(websocket, 7))[0] == 4403
+    assert code_of(await gateway.ask(short, READ, id=family.id)) == "UNAUTHENTICATED"
+    token = await minted(gateway, key, workflowId=family.id)
+    async with gateway.session(token) as websocket:
+        await subscribed(websocket, watched)
+        await gateway.database.execute("update api_keys set revoked_at = now()")
+        assert (await closed_by(websocket, 5))[0] == 4401
+
+    async def refused() -> bool:
+        return (await gateway.post(token, READ, id=family.id)).status_code == 401
+
+    await eventually(refused, within=5)
+
+
+async def test_a_start_can_mint_one_for_its_run(gateway: Guarded, family: Handle) -> None:
+    """As `startWorkflow` does for its caller."""
+    engine_gateway = gateway.parts[0].engine._gateway
+    starter: Identity = await gateway.parts[0].gatekeeper.identify(f"Bearer {await gateway.key(Role.STARTER)}", {})
+    run = await engine_gateway.reading.execution(starter, None, family.id, None)
+    assert run is not None
+    watch = await engine_gateway.minting.for_run(starter, run)
+    assert await sees(gateway, watch.token, family.id)
+    assert watch.token not in repr(watch)
