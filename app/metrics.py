@@ -70,6 +70,11 @@ DELIVERY_LAG = _histogram(
     "Time from an event in Temporal, or a change in the log of the lists, to its handing to a subscriber",
     "stream",
 )
+REPLAYS = _counter("replays", "Streams that began behind a cursor, and were given what had been missed", "stream")
+GAPS = _counter("gaps", "Streams that could not go on behind their cursor, since its log is gone", "stream")
+FALLBACK_DELIVERIES = _counter(
+    "fallback_deliveries", "Entries of a log found without a hint; should be near zero", "stream"
+)
 
 # The bus.
 BUS_CONNECTED = _gauge("bus_connected", "1 while hints travel between processes, else 0")
@@ -94,6 +99,9 @@ PRUNED = _counter("indexer_pruned", "Closed runs forgotten after their retention
 WATCHES = _gauge("hub_watches", "Runs that this process follows")
 SUBSCRIBERS = _gauge("hub_subscribers", "Cursors over those runs")
 HISTORY_POLLS = _counter("hub_polls", "Long polls of histories", "outcome")
+
+FEED_FOLLOWERS = _gauge("feed_followers", "Cursors over the change log, one a live list or change feed")
+LIVE_LISTS = _gauge("live_lists", "Distinct lists that this process keeps up to date")
 
 # Temporal.
 TEMPORAL_CALLS = _histogram("temporal_call_seconds", "Time of one call to Temporal", "rpc", "outcome")

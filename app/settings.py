@@ -128,6 +128,12 @@ class Settings:
     allowed_origins: tuple[str, ...] = setting(
         "TIDELINE_ALLOWED_ORIGINS", (), _names, "web origins that may call from a browser, by commas"
     )
+    fallback_interval: float = setting(
+        "TIDELINE_FALLBACK_INTERVAL",
+        2.0,
+        _positive(float),
+        "how often live lists look for changes that no hint told of",
+    )
     task_queues: tuple[str, ...] = setting(
         "TIDELINE_TASK_QUEUES",
         (),

@@ -44,13 +44,18 @@ def node_id(value: object) -> strawberry.ID:
     """The global id of a run or of a part of one."""
     match value:
         case Execution():
-            return _sealed("WorkflowExecution", value.ref)
+            return node_id_of(value.ref)
         case Bound(ref=ref, value=Activity() as activity):
             return _sealed("Activity", ref, str(activity.scheduled_event_id))
         case Bound(ref=ref, value=TimelineItem() as item):
             return _sealed("TimelineItem", ref, item.key)
         case _:
             raise TypeError(f"{type(value).__name__} is no node")
+
+
+def node_id_of(ref: ExecutionRef) -> strawberry.ID:
+    """The global id of a run that may be gone."""
+    return _sealed("WorkflowExecution", ref)
 
 
 def _sealed(kind: str, ref: ExecutionRef, *part: str) -> strawberry.ID:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from app.gateway.acting import Acting
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
+from app.gateway.feeds import Feeds
 from app.gateway.health import Health
 from app.gateway.histories import Histories
+from app.gateway.jobs import Jobs
+from app.gateway.live_lists import LiveLists
 from app.gateway.operating import Operating
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
@@ -32,3 +35,6 @@ class Gateway:
     operating: Operating
     stats: StatsReading
     alerts: AlertReading
+    feeds: Feeds
+    live_lists: LiveLists
+    jobs: Jobs

@@ -20,11 +20,13 @@ from app.model.activity import (
     PendingWorkflowTask,
 )
 from app.model.change import (
+    AlertChangeKind,
     Change,
     ChangeCursor,
     ChangeKind,
     Cursor,
     Gap,
+    LogPlace,
 )
 from app.model.execution import (
     Description,
@@ -67,6 +69,7 @@ from app.model.values import (
 __all__ = [
     "Activity",
     "ActivityStatus",
+    "AlertChangeKind",
     "Attempt",
     "Blocker",
     "BlockerKind",
@@ -83,6 +86,7 @@ __all__ = [
     "Gap",
     "Heartbeat",
     "Json",
+    "LogPlace",
     "Page",
     "Payload",
     "PendingActivity",

@@ -64,7 +64,7 @@ async def join(settings: Settings) -> Parts:
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
         health = Health(checks(database, temporal, bus))
-        gateway = await assemble(stack, temporal, database, bus, health)
+        gateway = await assemble(stack, temporal, database, bus, health, settings)
         engine = Engine(gateway, timeout=settings.request_timeout)
         gatekeeper = Gatekeeper(
             default_tenant=settings.default_tenant, default_environment=settings.default_environment

@@ -14,6 +14,7 @@ from app.api.engine import Engine, Operation
 from app.bus import Bus
 from app.gateway import Caller, Gateway
 from app.gateway.health import Health
+from app.settings import Settings
 from app.store.database import Database
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import Payloads
@@ -32,6 +33,7 @@ class Host:
     engine: Engine
     database: Database
     temporal: Temporal
+    bus: Bus
 
     async def ask(self, query: str, /, identity: Identity = ANYBODY, **variables: Any) -> Any:
         """The whole response of one operation."""
@@ -47,7 +49,12 @@ class Host:
 
 @asynccontextmanager
 async def hosted(
-    temporal_address: str, database_url: str, *namespaces: str, payloads: Payloads | None = None
+    temporal_address: str,
+    database_url: str,
+    *namespaces: str,
+    payloads: Payloads | None = None,
+    bus_url: str = "memory://",
+    settings: Settings | None = None,
 ) -> AsyncIterator[Host]:
     async with AsyncExitStack() as stack:
         temporal = Temporal(
@@ -57,6 +64,6 @@ async def hosted(
         database = Database(database_url)
         await database.connect()
         stack.push_async_callback(database.close)
-        bus = await stack.enter_async_context(Bus("memory://"))
-        gateway = await assemble(stack, temporal, database, bus, Health({}))
-        yield Host(gateway, Engine(gateway), database, temporal)
+        bus = await stack.enter_async_context(Bus(bus_url, ping_interval=0.5, max_backoff=0.2))
+        gateway = await assemble(stack, temporal, database, bus, Health({}), settings)
+        yield Host(gateway, Engine(gateway), database, temporal, bus)

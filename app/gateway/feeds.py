@@ -1,0 +1,52 @@
+"""Following the change log: runs and alerts as they change, within what a caller may see."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from app.access import Action, Identity, require
+from app.gateway.alerts import scoped
+from app.gateway.listing import Lists
+from app.hub.feed import Feed
+from app.hub.following import followed
+from app.hub.matches import AlertStep, Matches, RunStep
+from app.hub.ring import Batch
+from app.model import LogPlace
+from app.store.alerts import AlertFilter
+from app.store.listing import Filter
+
+
+class Feeds:
+    def __init__(self, feed: Feed, matches: Matches, lists: Lists) -> None:
+        self._feed = feed
+        self._matches = matches
+        self._lists = lists
+
+    async def changes(
+        self, identity: Identity, filter_: Filter, after: LogPlace | None
+    ) -> AsyncGenerator[RunStep, None]:
+        """Every change of a run that the filter has when it is read, or had when it was deleted, in order.
+
+        A step with a gap where the log behind `after` is gone. Raises DatabaseUnavailable at the beginning only.
+        """
+        require(identity, Action.READ)
+        seen = self._lists.seen(identity, filter_)
+        async with aclosing(followed(self._feed, after, self._matches.runs(identity.scope, seen))) as steps:
+            async for step in steps:
+                yield step
+
+    async def alerts(
+        self, identity: Identity, filter_: AlertFilter, after: LogPlace | None
+    ) -> AsyncGenerator[AlertStep, None]:
+        """The same of alerts. Those of the platform are for those who see every tenant."""
+        require(identity, Action.READ)
+        seen = scoped(identity, filter_)
+        decide = _nothing if seen is None else self._matches.alerts(identity.scope, seen)
+        async with aclosing(followed(self._feed, after, decide)) as steps:
+            async for step in steps:
+                yield step
+
+
+async def _nothing(_: Batch) -> Sequence[AlertStep]:
+    return ()
