@@ -57,7 +57,7 @@ def _gone(conditions: Conditions, where: str, gone: Sequence[ChangeCursor]) -> s
     xids = conditions.name([str(each.xid) for each in gone])
     positions = conditions.name([each.position for each in gone])
     return (
-        f"select {', '.join(COLUMNS)}, entry_xid::text::bigint, entry_position from ("
+        f"select {', '.join(COLUMNS)}, entry_xid::text::bigint as xid, entry_position as position from ("
         "select changes.xid as entry_xid, changes.position as entry_position, e.*"
         f" from unnest({xids}::text[], {positions}::bigint[]) as w (xid, position)"
         " join changes on (changes.xid, changes.position) = (w.xid::xid8, w.position)"
