@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 from app.access import Action, Identity, require
 from app.gateway.alerts import scoped
@@ -23,7 +22,7 @@ class Feeds:
         self._matches = matches
         self._lists = lists
 
-    async def changes(
+    def changes(
         self, identity: Identity, filter_: Filter, after: LogPlace | None
     ) -> AsyncGenerator[RunStep, None]:
         """Every change of a run that the filter has when it is read, or had when it was deleted, in order.
@@ -32,20 +31,16 @@ class Feeds:
         """
         require(identity, Action.READ)
         seen = self._lists.seen(identity, filter_)
-        async with aclosing(followed(self._feed, after, self._matches.runs(identity.scope, seen))) as steps:
-            async for step in steps:
-                yield step
+        return followed(self._feed, after, self._matches.runs(identity.scope, seen))
 
-    async def alerts(
+    def alerts(
         self, identity: Identity, filter_: AlertFilter, after: LogPlace | None
     ) -> AsyncGenerator[AlertStep, None]:
         """The same of alerts. Those of the platform are for those who see every tenant."""
         require(identity, Action.READ)
         seen = scoped(identity, filter_)
         decide = _nothing if seen is None else self._matches.alerts(identity.scope, seen)
-        async with aclosing(followed(self._feed, after, decide)) as steps:
-            async for step in steps:
-                yield step
+        return followed(self._feed, after, decide)
 
 
 async def _nothing(_: Batch) -> Sequence[AlertStep]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -15,9 +17,11 @@ import pytest
 from app import metrics
 from app.alerting import AlertKind, Finding, Rule
 from app.api.engine import Operation
+from app.errors import DatabaseUnavailable
 from app.gateway import Caller
 from app.model import Execution
 from app.settings import Settings
+from app.store import Executions
 from app.store.alerts import AlertFilter, Alerts
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 from tests.integration.live import COUNTED, FEED, LIST, Counting, Writer, ids, listening, shown, writer_of
@@ -184,6 +188,49 @@ async def test_a_rate_leaves_out_states_but_never_the_last(host: Host, writer: W
             updates.append(await slow.next())
         assert len(updates) <= 3
         assert [ids(each["changed"]) for each in updates] == [["w-1"]] * len(updates)
+
+
+async def test_a_consumer_that_does_not_read_delays_nobody_and_skips_to_the_latest(host: Host, writer: Writer) -> None:
+    row = run(1)
+    await writer.record(row)
+    caller = Caller(ANYBODY, "request-1")
+    async with (
+        aclosing(host.engine.stream(Operation(LIST, {}), caller)) as idle,
+        listening(host, LIST) as quick,
+    ):
+        await anext(idle)
+        await quick.next()
+        for length in range(10, 20):
+            await writer.record(replace(row, history_length=length))
+            await quick.next()
+        await writer.record(closed(row, history_length=20))
+        assert (await quick.next())["nodes"][0]["status"] == "COMPLETED"
+        [update] = orjson.loads((await anext(idle)).body)["data"].values()
+        assert update["nodes"][0]["status"] == "COMPLETED"
+
+
+async def test_a_list_goes_on_when_postgres_has_crashed(database: str) -> None:
+    async with hosted(NO_TEMPORAL, database, settings=Settings(fallback_interval=0.1)) as host:
+        await writer_of(host).record(run(1))
+        async with listening(host, LIST) as ear:
+            assert await ear.shown() == ["w-1"]
+            os.kill(await host.database.fetchval("select pg_backend_pid()"), signal.SIGKILL)
+
+            async def recorded() -> bool:
+                try:
+                    return bool(await Executions(host.database).record([run(2)]))
+                except DatabaseUnavailable:
+                    return False
+
+            await eventually(recorded, within=30)
+            assert await ear.shown() == ["w-2", "w-1"]
+
+
+async def test_a_list_that_cannot_be_read_says_why() -> None:
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    async with hosted(NO_TEMPORAL, url) as host, listening(host, LIST) as ear:
+        [failure] = (await ear.raw())["errors"]
+        assert failure["extensions"]["code"] == "DATABASE_UNAVAILABLE"
 
 
 async def test_a_burst_becomes_few_readings_and_ends_right(host: Host, writer: Writer) -> None:
