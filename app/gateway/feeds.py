@@ -22,9 +22,7 @@ class Feeds:
         self._matches = matches
         self._lists = lists
 
-    def changes(
-        self, identity: Identity, filter_: Filter, after: LogPlace | None
-    ) -> AsyncGenerator[RunStep, None]:
+    def changes(self, identity: Identity, filter_: Filter, after: LogPlace | None) -> AsyncGenerator[RunStep, None]:
         """Every change of a run that the filter has when it is read, or had when it was deleted, in order.
 
         A step with a gap where the log behind `after` is gone. Raises DatabaseUnavailable at the beginning only.

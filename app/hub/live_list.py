@@ -62,7 +62,7 @@ class LiveList(Kept[ListState]):
         self._counting = 0
         self._lock = asyncio.Lock()
         self._next_read = 0.0
-        self._tick = feed.fallback if wanted.by_time else None
+        self._last_read = 0.0
 
     @asynccontextmanager
     async def counted(self) -> AsyncIterator[None]:
@@ -87,7 +87,7 @@ class LiveList(Kept[ListState]):
         """Wait for what may have changed the list."""
         while True:
             try:
-                batch = await self._feed.next(cursor, self._tick)
+                batch = await self._feed.next(cursor, self._patience)
                 if batch is None:
                     return cursor, None
                 if await self._concerns(batch):
@@ -96,6 +96,15 @@ class LiveList(Kept[ListState]):
                 return cursor, None
             cursor = batch.upto
             self.replace(replace(self.value, place=self._feed.place(cursor)))
+            if self._patience == 0:
+                return cursor, None
+
+    @property
+    def _patience(self) -> float | None:
+        """Seconds until the clock alone may have changed the list."""
+        if not self._wanted.by_time:
+            return None
+        return max(0.0, self._last_read + self._feed.fallback - asyncio.get_running_loop().time())
 
     async def _concerns(self, batch: Batch) -> bool:
         shown = {each.ref for each in self.value.runs}
@@ -128,6 +137,7 @@ class LiveList(Kept[ListState]):
             page = await self._executions.page(self._listing)
             total = await self._executions.count(self._listing.filter) if self._counting else None
             ended = clock()
+        self._last_read = ended
         self._next_read = began + min(_LONGEST, max(SHORTEST, (ended - began) / _PART_OF_TIME))
         before = self.value if self.version else None
         runs = _known(before.runs if before else (), page.items)

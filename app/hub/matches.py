@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -20,6 +21,8 @@ RunStep = Step[Execution]
 AlertStep = Step[Alert]
 _KEPT = 20_000
 """Rows that the answers may hold together."""
+_AT_ONCE = 4
+"""Connections to Postgres that followers may use together, so that queries have the others."""
 
 
 class Matches:
@@ -27,6 +30,7 @@ class Matches:
         self._feed = feed
         self._matching = matching
         self._alerts = alerts
+        self._asking = asyncio.Semaphore(_AT_ONCE)
         self._of_runs: Asked[Sequence[RunStep]] = Asked(_KEPT)
         self._of_alerts: Asked[Sequence[AlertStep]] = Asked(_KEPT)
 
@@ -57,7 +61,8 @@ class Matches:
     async def _runs(self, changes: Sequence[Change], filter_: Filter) -> Sequence[RunStep]:
         deleted = [each.cursor for each in changes if each.kind is ChangeKind.DELETED]
         refs = dict.fromkeys(each.ref for each in changes if each.kind is not ChangeKind.DELETED)
-        matched = await self._matching.of(filter_, list(refs), deleted)
+        async with self._asking:
+            matched = await self._matching.of(filter_, list(refs), deleted)
         return tuple(
             Step(self._feed.place(each.cursor), each, None if is_gone else matched.runs[each.ref])
             for each in changes
@@ -67,7 +72,8 @@ class Matches:
 
     async def _told(self, changes: Sequence[Change], filter_: AlertFilter) -> Sequence[AlertStep]:
         ids = [each.alert for each in changes if each.alert is not None]
-        found = await self._alerts.among(list(dict.fromkeys(ids)), filter_)
+        async with self._asking:
+            found = await self._alerts.among(list(dict.fromkeys(ids)), filter_)
         return tuple(
             Step(self._feed.place(each.cursor), each, found[each.alert]) for each in changes if each.alert in found
         )

@@ -254,6 +254,30 @@ async def test_a_list_by_duration_moves_with_the_clock(database: str) -> None:
             assert await ear.shown() == ["w-1"]
 
 
+async def test_a_list_by_duration_moves_also_while_much_else_happens(database: str) -> None:
+    async with hosted(NO_TEMPORAL, database, settings=Settings(fallback_interval=0.4)) as host:
+        writer = writer_of(host)
+        await writer.record(run(1, start_time=datetime.now(UTC) - timedelta(seconds=1)))
+        wanted = {"durationMs": {"min": 2000}, "workflowType": ["Order"]}
+        async with listening(host, LIST, filter=wanted) as ear:
+            assert await ear.shown() == []
+
+            async def moved() -> bool:
+                await writer.record(run(2, workflow_type="Other"))
+                return not ear.heard.empty()
+
+            await eventually(moved)
+            assert await ear.shown() == ["w-1"]
+
+
+async def test_a_lost_hint_costs_the_fallback_interval(database: str) -> None:
+    often = Settings(fallback_interval=0.1)
+    async with hosted(NO_TEMPORAL, database, settings=often) as host, listening(host, LIST) as ear:
+        assert await ear.shown() == []
+        await Executions(host.database).record([run(1)])
+        assert await ear.shown() == ["w-1"]
+
+
 async def test_a_list_of_runs_with_alerts_follows_the_alerts(host: Host, writer: Writer) -> None:
     row = run(1)
     await writer.record(row)
