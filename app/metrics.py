@@ -78,6 +78,9 @@ DELIVERY_LAG = _histogram(
 )
 REPLAYS = _counter("replays", "Streams that began behind a cursor, and were given what had been missed", "stream")
 GAPS = _counter("gaps", "Streams that could not go on behind their cursor, since its log is gone", "stream")
+FALLBACK_DELIVERIES = _counter(
+    "fallback_deliveries", "Entries of a log found without a hint; should be near zero", "stream"
+)
 
 # The bus.
 BUS_CONNECTED = _gauge("bus_connected", "1 while hints travel between processes, else 0")
@@ -109,6 +112,9 @@ HISTORY_POLLS = _counter("hub_polls", "Long polls of histories", "outcome")
 SLOWED_WATCHES = _gauge("hub_slowed_watches", "Watches that Temporal grants no long poll, and that share a slower one")
 SLOWED_WATCHES_TOTAL = _counter("hub_slowdowns", "Times that a watch had to go over to the slower poll")
 SLOWED_EVENTS = _counter("hub_slowed_events", "Events that came by the slower poll; should be near zero")
+
+FEED_FOLLOWERS = _gauge("feed_followers", "Cursors over the change log, one a live list or change feed")
+LIVE_LISTS = _gauge("live_lists", "Distinct lists that this process keeps up to date")
 
 # Temporal.
 TEMPORAL_CALLS = _histogram("temporal_call_seconds", "Time of one call to Temporal", "rpc", "outcome")

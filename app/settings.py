@@ -150,6 +150,12 @@ class Settings:
         _positive(int),
         "operations at once over one WebSocket",
     )
+    fallback_interval: float = setting(
+        "TIDELINE_FALLBACK_INTERVAL",
+        2.0,
+        _positive(float),
+        "how often live lists look for changes that no hint told of",
+    )
     task_queues: tuple[str, ...] = setting(
         "TIDELINE_TASK_QUEUES",
         (),

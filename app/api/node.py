@@ -47,7 +47,7 @@ def node_id(value: object) -> strawberry.ID:
     """The global id of a run, of a part of one, or of an alert."""
     match value:
         case Execution():
-            return _sealed("WorkflowExecution", *_parts(value.ref))
+            return node_id_of(value.ref)
         case Alert():
             return _sealed("Alert", str(value.id))
         case Bound(ref=ref, value=Activity() as activity):
@@ -60,6 +60,11 @@ def node_id(value: object) -> strawberry.ID:
 
 def _parts(ref: ExecutionRef) -> tuple[str, str, str]:
     return ref.namespace, ref.workflow_id, ref.run_id
+
+
+def node_id_of(ref: ExecutionRef) -> strawberry.ID:
+    """The global id of a run that may be gone."""
+    return _sealed("WorkflowExecution", *_parts(ref))
 
 
 def _sealed(kind: str, *parts: str) -> strawberry.ID:

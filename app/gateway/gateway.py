@@ -9,9 +9,12 @@ from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
 from app.gateway.consistency import Consistency
+from app.gateway.feeds import Feeds
 from app.gateway.health import Health
 from app.gateway.histories import Histories
+from app.gateway.jobs import Jobs
 from app.gateway.keys import Keys
+from app.gateway.live_lists import LiveLists
 from app.gateway.minting import Minting
 from app.gateway.operating import Operating
 from app.gateway.polling import Polling
@@ -48,3 +51,6 @@ class Gateway:
     audit: AuditReading
     keys: Keys
     minting: Minting
+    feeds: Feeds
+    live_lists: LiveLists
+    jobs: Jobs

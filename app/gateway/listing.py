@@ -14,6 +14,10 @@ from app.store.executions import Executions
 from app.store.listing import Column, Count, Filter, Listing
 
 NOTHING = Filter(any=())
+TOO_SLOW = (
+    "Postgres did not find the runs of this filter in its time. Narrow it, such as by startTime, tenant or"
+    " workflowType; a workflowId that contains less than three letters is not found by an index."
+)
 
 
 class Lists:
@@ -30,10 +34,7 @@ class Lists:
         try:
             return await self._executions.page(replace(listing, filter=self.seen(identity, listing.filter)))
         except DeadlineExceeded as error:
-            raise DeadlineExceeded(
-                "Postgres did not find the runs of this filter in its time. Narrow it, such as by startTime, tenant or"
-                " workflowType; a workflowId that contains less than three letters is not found by an index."
-            ) from error
+            raise DeadlineExceeded(TOO_SLOW) from error
 
     async def count(self, identity: Identity, filter_: Filter) -> Count:
         """How many of the runs that the caller may see the filter has."""

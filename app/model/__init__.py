@@ -21,11 +21,13 @@ from app.model.activity import (
 )
 from app.model.api_key import ApiKey
 from app.model.change import (
+    AlertChangeKind,
     Change,
     ChangeCursor,
     ChangeKind,
     Cursor,
     Gap,
+    LogPlace,
 )
 from app.model.execution import (
     Description,
@@ -68,6 +70,7 @@ from app.model.values import (
 __all__ = [
     "Activity",
     "ActivityStatus",
+    "AlertChangeKind",
     "ApiKey",
     "Attempt",
     "Blocker",
@@ -85,6 +88,7 @@ __all__ = [
     "Gap",
     "Heartbeat",
     "Json",
+    "LogPlace",
     "Page",
     "Payload",
     "PendingActivity",

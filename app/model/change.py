@@ -16,18 +16,27 @@ class ChangeKind(StrEnum):
     DELETED = "DELETED"
 
 
+class AlertChangeKind(StrEnum):
+    RAISED = "RAISED"
+    UPDATED = "UPDATED"
+    RESOLVED = "RESOLVED"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the change log: that a row changed, never what it says now."""
 
     position: int
-    kind: ChangeKind
+    kind: ChangeKind | AlertChangeKind
     ref: ExecutionRef
+    """The run; of an alert, the run that it is about, with empty names where there is none."""
     time: datetime
     xid: int = 0
     """The transaction that wrote it."""
     tenant: str = ""
     environment: str = ""
+    alert: int | None = None
+    """The alert that changed, where it was no run."""
 
     @property
     def cursor(self) -> ChangeCursor:
@@ -40,6 +49,14 @@ class ChangeCursor:
 
     xid: int
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A place in the change log of one database; `log` tells that log from every other."""
+
+    log: str
+    cursor: ChangeCursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,14 @@ class AlertPosition:
 
 _COLUMNS = ", ".join(Alert.__dataclass_fields__)
 
-_SETTLE = """
+_TOLD = "id, tenant, environment, namespace, workflow_id, run_id"
+_LOG = """
+    insert into changes (tenant, environment, namespace, workflow_id, run_id, kind, alert)
+    select coalesce(tenant, ''), coalesce(environment, ''), coalesce(namespace, ''), coalesce(workflow_id, ''),
+        coalesce(run_id, ''), kind, id
+"""
+
+_SETTLE = f"""
 with found as (
     select * from jsonb_to_recordset($5) as f (subject text, name text, message text, value double precision,
         namespace text, tenant text, environment text, workflow_id text, run_id text)
@@ -77,7 +84,7 @@ with found as (
     update alerts set resolved_at = now(), updated_at = now()
     where rule = $1 and resolved_at is null and subject not in (select subject from found)
         and subject <> all($6::text[])
-    returning id
+    returning {_TOLD}, 'RESOLVED' as kind
 ), written as (
     insert into alerts as held (rule, kind, severity, threshold, subject, name, message, value, namespace, tenant,
         environment, workflow_id, run_id)
@@ -86,9 +93,22 @@ with found as (
         threshold = excluded.threshold, message = excluded.message, value = excluded.value, updated_at = now()
     where (held.severity, held.threshold, held.message, held.value)
         is distinct from (excluded.severity, excluded.threshold, excluded.message, excluded.value)
-    returning id
+    returning {_TOLD}, case when held.xmax = 0 then 'RAISED' else 'UPDATED' end as kind
+), logged as (
+    {_LOG} from (select * from resolved union all select * from written) changed
 )
 select (select count(*) from resolved) + (select count(*) from written)
+"""
+
+_RESOLVE_OTHERS = f"""
+with resolved as (
+    update alerts set resolved_at = now(), updated_at = now()
+    where resolved_at is null and rule <> all($1)
+    returning {_TOLD}, 'RESOLVED' as kind
+), logged as (
+    {_LOG} from resolved
+)
+select count(*) from resolved
 """
 
 _FAILURES = """
@@ -154,12 +174,8 @@ class Alerts:
 
     async def resolve_others(self, rules: Iterable[str]) -> int:
         """Resolve what is open of rules that are not there any more."""
-        rows = await self._database.fetch(
-            "update alerts set resolved_at = now(), updated_at = now()"
-            " where resolved_at is null and rule <> all($1) returning id",
-            list(rules),
-        )
-        return len(rows)
+        resolved: int = await self._database.fetchval(_RESOLVE_OTHERS, list(rules))
+        return resolved
 
     async def open_runs_of(self, rule: Rule) -> list[OpenRun]:
         """The runs that this rule holds against, and that are still open in the index."""
@@ -185,6 +201,14 @@ class Alerts:
             has_next=len(rows) > limit,
             has_previous=after is not None,
         )
+
+    async def among(self, ids: Sequence[int], filter_: AlertFilter) -> dict[int, Alert]:
+        """Those of the alerts that the filter has now, by their ids."""
+        conditions = _conditions(filter_)
+        conditions.add("id = any({})", list(ids))
+        rows = await self._database.fetch(f"select {_COLUMNS} from alerts {conditions.where}", *conditions.arguments)
+        found = [_alert_of(row) for row in rows]
+        return {each.id: each for each in found}
 
     async def count(self, filter_: AlertFilter) -> int:
         conditions = _conditions(filter_)

@@ -8,18 +8,26 @@ transaction that writes, anywhere in the Postgres cluster, holds the log back un
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
-from app.model import Change, ChangeCursor, ChangeKind
+from app.model import AlertChangeKind, Change, ChangeCursor, ChangeKind
 from app.store.database import Database, Row
 from app.store.executions import ref_of
 
 _AFTER = """
-select xid::text::bigint as xid, position, kind, namespace, workflow_id, run_id, tenant, environment, at
+select changes.xid::text::bigint as xid, position, kind, namespace, workflow_id, run_id, tenant, environment, alert, at,
+    changes.xid < pg_snapshot_xmin(pg_current_snapshot()) as is_settled
 from changes
-where (xid, position) > ($1::text::xid8, $2) and xid < pg_snapshot_xmin(pg_current_snapshot())
-order by xid, position
+where (xid, position) > ($1::text::xid8, $2)
+order by changes.xid, position
 limit $3
+"""
+
+# A database that is restored elsewhere, or copied beside the first, has a log of its own from then on.
+_NAME = """
+select left(md5(system_identifier || ' ' || oid), 12) from pg_control_system(), pg_database
+where datname = current_database()
 """
 
 _CUT = """
@@ -42,6 +50,15 @@ select count(*) from cut
 """
 
 
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """The next entries. `is_held` where more has been committed, which an older transaction that is still writing
+    holds back: it can be read soon."""
+
+    entries: tuple[Change, ...]
+    is_held: bool = False
+
+
 class Changes:
     """Every method raises as `Database` does."""
 
@@ -55,10 +72,20 @@ class Changes:
         xid: int = await self._database.fetchval("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         return ChangeCursor(xid=xid, position=0)
 
+    async def name(self) -> str:
+        """What tells this database's log from every other."""
+        name: str = await self._database.fetchval(_NAME)
+        return name
+
+    async def page(self, cursor: ChangeCursor, limit: int = 500) -> LogPage:
+        """The next entries behind the cursor, at most `limit`, and whether others wait."""
+        rows = await self._database.fetch(_AFTER, str(cursor.xid), cursor.position, limit)
+        entries = tuple(_change_of(row) for row in rows if row["is_settled"])
+        return LogPage(entries, is_held=len(entries) < len(rows))
+
     async def after(self, cursor: ChangeCursor, limit: int = 500) -> list[Change]:
         """The next entries behind the cursor, at most `limit`."""
-        rows = await self._database.fetch(_AFTER, str(cursor.xid), cursor.position, limit)
-        return [_change_of(row) for row in rows]
+        return list((await self.page(cursor, limit)).entries)
 
     async def is_cut(self, cursor: ChangeCursor) -> bool:
         """Whether entries behind the cursor may no longer be in the log: they were cut, or the cursor is of
@@ -80,10 +107,11 @@ class Changes:
 def _change_of(row: Row) -> Change:
     return Change(
         position=row["position"],
-        kind=ChangeKind(row["kind"]),
+        kind=ChangeKind(row["kind"]) if row["alert"] is None else AlertChangeKind(row["kind"]),
         ref=ref_of(row),
         time=row["at"],
         xid=row["xid"],
         tenant=row["tenant"],
         environment=row["environment"],
+        alert=row["alert"],
     )

@@ -65,11 +65,15 @@ written as (
         is distinct from ({", ".join(_MERGED.values())})
     returning namespace, workflow_id, run_id, tenant, environment, last_change, left_tenant, left_environment
 ), logged as (
-    insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
-    select left_tenant, left_environment, namespace, workflow_id, run_id, 'DELETED' from written
+    insert into changes (tenant, environment, namespace, workflow_id, run_id, kind, gone)
+    select left_tenant, left_environment, namespace, workflow_id, run_id, 'DELETED', (
+        -- What this statement writes is not yet seen by it: the row as its tenant had it.
+        select to_jsonb(e) from executions e
+        where (e.namespace, e.workflow_id, e.run_id) = (w.namespace, w.workflow_id, w.run_id)
+    ) from written w
     where left_tenant is not null
     union all
-    select tenant, environment, namespace, workflow_id, run_id, last_change from written
+    select tenant, environment, namespace, workflow_id, run_id, last_change, null from written
 )
 """
 """Parts of a statement whose first argument is rows of Execution: `written` has what changed."""
@@ -80,8 +84,7 @@ _SELECT = f"select {', '.join(f'e.{column}' for column in COLUMNS)} from executi
 
 _DELETE = """
 with gone as (
-    delete from executions where namespace = $1 and workflow_id = $2 and run_id = $3
-    returning namespace, workflow_id, run_id, tenant, environment
+    delete from executions where namespace = $1 and workflow_id = $2 and run_id = $3 returning *
 ), forgotten as (
     delete from archive where namespace = $1 and workflow_id = $2 and run_id = $3
 ), emptied as (
@@ -89,8 +92,8 @@ with gone as (
 ), uncounted as (
     delete from activities where namespace = $1 and workflow_id = $2 and run_id = $3
 )
-insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
-select tenant, environment, namespace, workflow_id, run_id, 'DELETED' from gone
+insert into changes (tenant, environment, namespace, workflow_id, run_id, kind, gone)
+select tenant, environment, namespace, workflow_id, run_id, 'DELETED', to_jsonb(gone) from gone
 returning kind
 """
 

@@ -28,7 +28,7 @@ with recursive seen (tenant) as (
 ), gone as (
     delete from executions e using due
     where (e.namespace, e.workflow_id, e.run_id) = (due.namespace, due.workflow_id, due.run_id)
-    returning e.namespace, e.workflow_id, e.run_id, e.tenant, e.environment
+    returning e.*
 ), forgotten as (
     delete from archive a using due
     where (a.namespace, a.workflow_id, a.run_id) = (due.namespace, due.workflow_id, due.run_id)
@@ -39,8 +39,8 @@ with recursive seen (tenant) as (
     delete from activities a using due
     where (a.namespace, a.workflow_id, a.run_id) = (due.namespace, due.workflow_id, due.run_id)
 ), logged as (
-    insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
-    select tenant, environment, namespace, workflow_id, run_id, 'DELETED' from gone
+    insert into changes (tenant, environment, namespace, workflow_id, run_id, kind, gone)
+    select tenant, environment, namespace, workflow_id, run_id, 'DELETED', to_jsonb(gone) from gone
 )
 select namespace, workflow_id, run_id from gone
 """

@@ -11,10 +11,13 @@ from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
 from app.gateway.consistency import Consistency
+from app.gateway.feeds import Feeds
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
+from app.gateway.jobs import Jobs
 from app.gateway.keys import Keys
+from app.gateway.live_lists import LiveLists
 from app.gateway.minting import Minting
 from app.gateway.once import Once
 from app.gateway.operating import Operating
@@ -27,6 +30,8 @@ from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
 from app.hub import Hub
+from app.hub.feed import Feed
+from app.hub.matches import Matches
 from app.indexer.hints import RUNS, hint_of
 from app.indexer.writer import CHANGES
 from app.limits import Subscriptions
@@ -38,9 +43,11 @@ from app.store.api_keys import ApiKeys
 from app.store.archive import Archive
 from app.store.audit import Audit
 from app.store.bottlenecks import Bottlenecks
+from app.store.changes import Changes
 from app.store.database import Database
 from app.store.executions import Executions
 from app.store.idempotency import Idempotency
+from app.store.matching import Matching
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
 from app.store.secrets import Secrets
@@ -90,6 +97,11 @@ async def assemble(
     consistency = Consistency(temporal, executions, changed)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
+    feed = Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
+    matches = Matches(feed, Matching(database), Alerts(database))
+    live_lists, jobs = LiveLists(feed, matches, executions, reading.lists), Jobs(operating)
+    for each in (feed, live_lists, jobs):
+        stack.push_async_callback(each.close)
     return Gateway(
         reading=reading,
         starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
@@ -111,4 +123,7 @@ async def assemble(
         audit=AuditReading(audit),
         keys=Keys(ApiKeys(database), recording, key_changed),
         minting=Minting(sealer, tickets, reading, recording, settings.watch_token_max),
+        feeds=Feeds(feed, matches, reading.lists),
+        live_lists=live_lists,
+        jobs=jobs,
     )

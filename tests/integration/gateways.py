@@ -15,6 +15,7 @@ from app.bus import Bus
 from app.gateway import Caller, Gateway
 from app.gateway.health import Health
 from app.registry import Registry
+from app.settings import Settings
 from app.store.database import Database
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import Payloads
@@ -33,6 +34,7 @@ class Host:
     engine: Engine
     database: Database
     temporal: Temporal
+    bus: Bus
 
     async def ask(self, query: str, /, identity: Identity = ANYBODY, **variables: Any) -> Any:
         """The whole response of one operation."""
@@ -53,6 +55,8 @@ async def hosted(
     *namespaces: str,
     payloads: Payloads | None = None,
     registry: Registry | None = None,
+    bus_url: str = "memory://",
+    settings: Settings | None = None,
 ) -> AsyncIterator[Host]:
     async with AsyncExitStack() as stack:
         temporal = Temporal(
@@ -62,6 +66,6 @@ async def hosted(
         database = Database(database_url)
         await database.connect()
         stack.push_async_callback(database.close)
-        bus = await stack.enter_async_context(Bus("memory://"))
-        gateway = await assemble(stack, temporal, database, bus, Health({}), registry=registry)
-        yield Host(gateway, Engine(gateway), database, temporal)
+        bus = await stack.enter_async_context(Bus(bus_url, ping_interval=0.5, max_backoff=0.2))
+        gateway = await assemble(stack, temporal, database, bus, Health({}), settings, registry)
+        yield Host(gateway, Engine(gateway), database, temporal, bus)

@@ -115,7 +115,7 @@ class World:
 
     async def kinds(self, ref: ExecutionRef) -> list[ChangeKind]:
         changes = await Changes(self.database).after(ChangeCursor(0, 0), 10_000)
-        return [each.kind for each in changes if each.ref == ref]
+        return [ChangeKind(each.kind) for each in changes if each.ref == ref]
 
 
 async def kept_of(archive: Archive, ref: ExecutionRef) -> list[HistoryEvent]:

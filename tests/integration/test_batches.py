@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from temporalio.api.workflowservice.v1 import StartBatchOperationRequest
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted, member
+from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.live import Ear, listening
 from tests.waiting import eventually
 
 ONE = """query ($id: ID!) { batchOperation(jobId: $id) {
@@ -109,3 +111,38 @@ async def test_strangers_and_tenants_see_none(host: Host, temporal: TemporalServ
     assert (await host.data(ONE, member("acme"), id=job_id))["batchOperation"] is None
     assert (await host.data(LIST, member("acme")))["batchOperations"]["totalCount"] == 0
     assert (await host.data(ONE, id="unknown"))["batchOperation"] is None
+
+
+FOLLOWED = "subscription ($id: ID!) { batchOperation(jobId: $id) { jobId state total completed } }"
+
+
+async def test_a_job_is_followed_until_it_has_ended(host: Host, temporal: TemporalServer, task_queue: str) -> None:
+    for number in range(5):
+        await temporal.client.start_workflow("Nobody", id=f"{task_queue}-{number}", task_queue=task_queue)
+    query = f"TaskQueue = '{task_queue}' AND ExecutionStatus = 'Running'"
+
+    async def seen() -> int:
+        return (await temporal.client.count_workflows(query)).count
+
+    await eventually(seen, lambda count: count == 5)
+    job_id = await terminate(temporal, query)
+    async with listening(host, FOLLOWED, id=job_id) as one, listening(host, FOLLOWED, id=job_id) as two:
+        ends = [await the_end(ear) for ear in (one, two)]
+    assert [each["state"] for each in ends] == ["COMPLETED", "COMPLETED"]
+    assert [(each["total"], each["completed"]) for each in ends] == [(5, 5), (5, 5)]
+
+
+async def the_end(ear: Ear) -> Any:
+    """The last update before the stream completes; no two in a row are the same."""
+    updates: list[Any] = []
+    while (answer := await ear.raw()) is not None:
+        updates.append(answer["data"]["batchOperation"])
+    assert all(one != two for one, two in pairwise(updates))
+    return updates[-1]
+
+
+async def test_a_job_that_is_not_there_cannot_be_followed(host: Host) -> None:
+    for identity in (ANYBODY, member("acme")):
+        async with listening(host, FOLLOWED, identity, id="no-such-job") as ear:
+            [failure] = (await ear.raw())["errors"]
+            assert (failure["extensions"]["code"], await ear.raw()) == ("NOT_FOUND", None)

@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.subscriptions.alerts import AlertSubscription
+from app.api.subscriptions.batches import BatchSubscription
+from app.api.subscriptions.lists import ListSubscription
 from app.api.subscriptions.runs import RunSubscription
 
 
 @strawberry.type
 class Subscription(
     RunSubscription,
+    ListSubscription,
+    AlertSubscription,
+    BatchSubscription,
 ):
     """Every root field of watching."""

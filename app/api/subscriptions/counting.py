@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app import metrics
 from app.api.context import Info
-from app.model import Gap
 
 
 def began(info: Info, field: str, *, resumed: bool) -> None:
@@ -13,7 +12,7 @@ def began(info: Info, field: str, *, resumed: bool) -> None:
         metrics.REPLAYS.labels(field).inc()
 
 
-def met(field: str, gap: Gap | None) -> None:
+def met(field: str, gap: object | None) -> None:
     """A step was made, in which the log may have had a gap."""
     if gap is not None:
         metrics.GAPS.labels(field).inc()
