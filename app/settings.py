@@ -160,6 +160,12 @@ class Settings:
     alerts: Path | None = setting(
         "TIDELINE_ALERTS", None, Path, "TOML file with the rules of alerts, one [[rule]] table each; read by `index`"
     )
+    compiled: bool = setting(
+        "TIDELINE_COMPILED",
+        True,
+        _boolean,
+        "complete plain values by code made once for each document; false takes every field the ordinary way",
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod

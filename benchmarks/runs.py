@@ -33,7 +33,7 @@ from app.store import Database, Executions
 from app.store.archive import Archive
 from app.store.migrations import migrate
 from app.temporal.connection import Temporal
-from app.web.parts import _gateway
+from app.web.assembly import assemble
 from benchmarks.table import Row, machine, versions, write
 
 TIMES, WARM_UP = 60, 10
@@ -149,7 +149,7 @@ async def main(folder: Path) -> None:
             await keep(database, "long", 3333, noon - timedelta(days=2))
             bus = await stack.enter_async_context(Bus("memory://"))
             temporal = Temporal({"target_host": "127.0.0.1:1"}, ["default"])
-            engine = Engine(await _gateway(stack, temporal, database, bus, Health({})))
+            engine = Engine(await assemble(stack, temporal, database, bus, Health({})))
             rows = [await measured(engine, name, query) for name, query in QUESTIONS.items()]
     finally:
         server.cleanup()

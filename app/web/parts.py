@@ -65,7 +65,7 @@ async def join(settings: Settings) -> Parts:
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
         health = Health(checks(database, temporal, bus))
         gateway = await assemble(stack, temporal, database, bus, health)
-        engine = Engine(gateway, timeout=settings.request_timeout)
+        engine = Engine(gateway, timeout=settings.request_timeout, compiled=settings.compiled)
         gatekeeper = Gatekeeper(
             default_tenant=settings.default_tenant, default_environment=settings.default_environment
         )
