@@ -116,7 +116,7 @@ class Engine:
             context_value=Context(self._gateway, caller, operation.resume),
             raw_variable_values=operation.variables,
             operation_name=operation.operation_name,
-            is_awaitable=optimized_is_awaitable,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             plans=prepared.document.plans,
         )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import orjson
 import strawberry
 
+from app.api.compiled import Wrapper
 from app.errors import BadUserInput
 from app.model import Activity, Execution, ExecutionRef, TimelineItem
 
@@ -17,14 +18,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Bound(Generic[T]):
+class Bound(Wrapper, Generic[T]):
     """A part of a run and the run's ref. Fields that it does not have are read from the part."""
 
     ref: ExecutionRef
     value: T
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.value, name)
 
     @staticmethod
     def to(ref: ExecutionRef, value: T | None) -> Bound[T] | None:

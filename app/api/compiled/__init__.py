@@ -12,6 +12,7 @@ beginning. Since plain fields only read, reading them twice changes nothing.
 
 from app.api.compiled.execution import CompiledExecution
 from app.api.compiled.loaded import Loaded
+from app.api.compiled.plain import Wrapper
 from app.api.compiled.plans import Plans
 
-__all__ = ["CompiledExecution", "Loaded", "Plans"]
+__all__ = ["CompiledExecution", "Loaded", "Plans", "Wrapper"]

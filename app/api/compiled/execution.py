@@ -38,7 +38,7 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
         self,
         return_type: GraphQLObjectType,
         field_details_list: FieldDetailsList,
-        info: GraphQLResolveInfo,
+        info: GraphQLResolveInfo[Any],
         path: Path,
         result: Any,
         position_context: Any,
@@ -52,15 +52,13 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
         is_type_of = return_type.is_type_of
         if plan.mixed is not None and (is_type_of is None or is_type_of(result, info) is True):
             return plan.mixed(self, result, path, None)
-        return super().complete_object_value(
-            return_type, field_details_list, info, path, result, position_context
-        )
+        return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
 
     def complete_list_value(
         self,
         return_type: GraphQLList[GraphQLOutputType],
         field_details_list: FieldDetailsList,
-        info: GraphQLResolveInfo,
+        info: GraphQLResolveInfo[Any],
         path: Path,
         result: Any,
         position_context: Any,
@@ -139,7 +137,7 @@ class _List:
         item_type: GraphQLOutputType,
         type_: GraphQLObjectType,
         details: FieldDetailsList,
-        info: GraphQLResolveInfo,
+        info: GraphQLResolveInfo[Any],
         path: Path,
         plan: Plan,
     ) -> None:
@@ -153,8 +151,8 @@ class _List:
 
     async def loaded(self, sources: Sequence[Any]) -> list[Any]:
         """With what its fields need loaded for all sources at once."""
-        needed = frozenset(each.part for each in self._plan.loads)
-        found = await self._plan.loads[0].load(self._execution.context_value, sources, needed)
+        plan = self._plan
+        found = await plan.loads[0].many(self._execution.context_value, sources, plan.parts)
         completed = self.completed(sources, found)
         return completed if isinstance(completed, list) else await completed
 

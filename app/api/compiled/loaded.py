@@ -10,19 +10,22 @@ from strawberry.extensions.field_extension import AsyncExtensionResolver
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-Load = Callable[[Any, Sequence[Any], frozenset[str]], Awaitable[Sequence[Any]]]
-"""From the operation's context, the sources and the parts that are needed: what was loaded for each source, in order,
-or the exception in its place."""
+One = Callable[[Any, Any], Awaitable[Any]]
+"""What is loaded for one source, from the operation's context and the source; gathered into batches."""
+Many = Callable[[Any, Sequence[Any], frozenset[str] | None], Awaitable[Sequence[Any]]]
+"""The same for many at once, in order, an exception in the place of one that cannot be loaded. Only the named parts are
+needed; None stands for all."""
 
 
 class Loaded(FieldExtension):
-    """Gives the resolver `argument`: the `part` of what `load` finds for the source.
+    """Gives the resolver `argument`: the `part` of what is loaded for the source.
 
     The resolver must be synchronous and take its source, that argument, and arguments of GraphQL only.
     """
 
-    def __init__(self, load: Load, part: str, argument: str) -> None:
-        self.load = load
+    def __init__(self, one: One, many: Many, part: str, argument: str = "found") -> None:
+        self.one = one
+        self.many = many
         self.part = part
         self.argument = argument
 
@@ -31,7 +34,5 @@ class Loaded(FieldExtension):
         field.arguments = [each for each in field.arguments if each.python_name != self.argument]
 
     async def resolve_async(self, next_: AsyncExtensionResolver, source: Any, info: Info, **arguments: Any) -> Any:
-        [found] = await self.load(info.context, [source], frozenset({self.part}))
-        if isinstance(found, BaseException):
-            raise found
+        found = await self.one(info.context, source)
         return await next_(source, info, **{self.argument: getattr(found, self.part)}, **arguments)

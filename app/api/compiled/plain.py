@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from inspect import iscoroutine, iscoroutinefunction
 from typing import Any
 
@@ -83,6 +83,8 @@ _EXACT: dict[GraphQLLeafType, str] = {
     # Neither infinite nor no number.
     GraphQLFloat: "type({v}) is float and {v} - {v} == 0.0",
 }
+_TIME = "type({v}) is datetime and {v}.tzinfo is utc"
+"""The encoder writes such a time as the scalar does, only sooner."""
 _JSON_TYPES = "type({v}) in json_types"
 JSON_TYPES = frozenset({dict, list, str, int, float, bool})
 
@@ -92,15 +94,13 @@ def passes(type_: GraphQLLeafType) -> str | None:
     if type_ in _EXACT:
         return _EXACT[type_]
     if isinstance(type_, GraphQLScalarType):
+        if type_.coerce_output_value is DateTimeDefinition.serialize:
+            return _TIME
         if type_.coerce_output_value is str:
             return _EXACT[GraphQLString]
         if type_.coerce_output_value is GraphQLScalarType.serialize:
             return _JSON_TYPES
     return None
-
-
-def is_time(type_: GraphQLLeafType) -> bool:
-    return isinstance(type_, GraphQLScalarType) and type_.coerce_output_value is DateTimeDefinition.serialize
 
 
 def names_of(type_: GraphQLEnumType) -> dict[Any, str]:
@@ -142,16 +142,32 @@ def items(value: Any) -> Sequence[Any]:
     raise NotPlainError
 
 
+OWN = frozenset({"ref", "value"})
+
+
+class Wrapper:
+    """A source whose fields are those of its `value`, but for those in OWN."""
+
+    __slots__ = ()
+    value: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.value, name)
+
+
 class Sources:
     """The Python types that were seen to be values: neither exceptions, nor awaitable, nor nothing."""
 
     def __init__(self) -> None:
         self.known: set[type] = set()
+        self.wrappers: set[type] = set()
 
     def check(self, source: Any) -> None:
         if source is None or source is Undefined or isinstance(source, Exception):
             raise NotPlainError
         refuse_awaitable(source)
+        if isinstance(source, Wrapper):
+            self.wrappers.add(type(source))
         self.known.add(type(source))
 
     def hold(self, sources: Sequence[Any]) -> bool:
@@ -166,4 +182,4 @@ class Sources:
 
 
 SOURCES = Sources()
-TIME = datetime
+TIMES = {"datetime": datetime, "utc": UTC}

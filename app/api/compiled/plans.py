@@ -41,6 +41,12 @@ class Plan:
     plain: Plain | None = None
     mixed: Callable[..., Any] | None = None
     loads: tuple[Loaded, ...] = ()
+    is_rest_plain: bool = False
+    """Whether nothing but what `loads` name is loaded for the fields."""
+
+    @property
+    def parts(self) -> frozenset[str] | None:
+        return frozenset(each.part for each in self.loads) if self.is_rest_plain else None
 
 
 ORDINARY = Plan()
@@ -73,8 +79,8 @@ class Variant:
         plain = Writer(plain_of).plain(type_, selected)
         if plain is not None:
             return Plan(plain)
-        mixed, loads = Writer(plain_of).mixed(type_, selected)
-        return Plan(None, mixed, tuple(loads))
+        mixed, loads, is_rest_plain = Writer(plain_of).mixed(type_, selected)
+        return Plan(None, mixed, tuple(loads), is_rest_plain)
 
     def _selected(self, type_: GraphQLObjectType, collected: CollectedFields) -> list[Selected] | None:
         found = []

@@ -30,17 +30,19 @@ from graphql.execution.collect_fields import FieldDetailsList
 from app.api.compiled.loaded import Loaded
 from app.api.compiled.plain import (
     JSON_TYPES,
+    OWN,
     SOURCES,
-    TIME,
+    TIMES,
     Attribute,
     Function,
     NotPlainError,
     coercion,
-    is_time,
     items,
     names_of,
     passes,
 )
+
+_INNER = "inner = source.value if type(source) in wrappers else source"
 
 Plain = Callable[[Any], dict[str, Any]]
 """The response of a source, or NotPlainError or whatever reading it raises."""
@@ -66,7 +68,8 @@ class Writer:
             "sources": SOURCES.known,
             "check": SOURCES.check,
             "json_types": JSON_TYPES,
-            "datetime": TIME,
+            "wrappers": SOURCES.wrappers,
+            **TIMES,
             "items": items,
             "NotPlain": NotPlainError,
         }
@@ -84,24 +87,30 @@ class Writer:
         lines = ["if type(source) not in sources: check(source)"]
         if type_.is_type_of:
             lines.append(f"if {self.bind(type_.is_type_of)}(source, None) is not True: raise NotPlain")
+        lines.append(_INNER)
         return self.function("source", [*lines, f"return {{{', '.join(entries)}}}"])
 
-    def mixed(self, type_: GraphQLObjectType, fields: Sequence[Selected]) -> tuple[Callable[..., Any], list[Loaded]]:
-        """The code of any other object, of the executor, the source, its path and what was loaded for it."""
-        lines = ["results = {}; waiting = []", "try:"]
+    def mixed(
+        self, type_: GraphQLObjectType, fields: Sequence[Selected]
+    ) -> tuple[Callable[..., Any], list[Loaded], bool]:
+        """The code of any other object, of the executor, the source, its path and what was loaded for it; what must be
+        loaded, and whether the other fields are plain."""
+        lines = ["results = {}; waiting = []", _INNER, "try:"]
         loads: list[Loaded] = []
+        is_rest_plain = True
         for field in fields:
             ordinary = (
                 f"x.put({self.bind(type_)}, {self.bind(field.details)}, source, path, {field.key!r}, results, waiting)"
             )
             entry = self._loaded(field, loads) or self.entry(field)
             if entry is None:
+                is_rest_plain = False
                 lines.append(f" {ordinary}")
             else:
                 lines += [" try:", f"  results[{field.key!r}] = {entry}", " except Exception:", f"  {ordinary}"]
         lines += ["except Exception:", " x.settle(results, waiting)", " raise"]
         lines.append("return x.together(results, waiting) if waiting else results")
-        return self.function("x, source, path, found", lines), loads
+        return self.function("x, source, path, found", lines), loads, is_rest_plain
 
     def _loaded(self, field: Selected, loads: list[Loaded]) -> str | None:
         """The expression of a field that was loaded ahead, in a list."""
@@ -125,7 +134,8 @@ class Writer:
             return repr(field.constant)
         match field.reads:
             case Attribute(name) if name.isidentifier() and not keyword.iskeyword(name):
-                return self.value(field.definition.type, f"source.{name}", field.details)
+                holder = "source" if name in OWN else "inner"
+                return self.value(field.definition.type, f"{holder}.{name}", field.details)
             case Function(call, parameter, None):
                 source = f"{parameter}=source" if parameter else "source"
                 return self.value(field.definition.type, f"{self.bind(call)}({source})", field.details)
@@ -155,8 +165,6 @@ class Writer:
             names = self.bind(names_of(type_))
             return f"({otherwise.replace('v is', f'(v := {read}) is')}{names}[v])" if nullable else f"{names}[{read}]"
         other = f"{self.bind(coercion(type_, nullable=nullable))}(v)"
-        if is_time(type_):
-            return f"(v.isoformat() if type(v := {read}) is datetime else {otherwise}{other})"
         condition = passes(type_)
         if condition is None:
             return other.replace("(v)", f"({read})")
@@ -170,6 +178,5 @@ class Writer:
 
     def function(self, parameters: str, lines: Sequence[str]) -> Callable[..., Any]:
         source = f"def complete({parameters}):\n" + "\n".join(f" {line}" for line in lines)
-        exec(compile(source, "<selection>", "exec"), self._bound)  # noqa: S102
+        exec(compile(source, "<selection>", "exec"), self._bound)
         return self._bound.pop("complete")  # type: ignore[no-any-return]
-

@@ -11,7 +11,7 @@ from strawberry.scalars import JSON
 
 from app import model
 from app.api.connections import Connection, ConnectionValue
-from app.api.context import UNREADABLE, Info, view_of
+from app.api.context import UNREADABLE, Info, projected, view_of
 from app.api.human import span
 from app.api.node import Bound, Node
 from app.api.scalars import Cursor
@@ -139,15 +139,17 @@ class WorkflowExecution(Node, Contents, Family, Answers):
             return ()
         return await info.context.gateway.reading.blockers(await view_of(root, info))
 
-    @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE)
+    @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE, extensions=projected("phases"))
     @staticmethod
-    async def phases(root: Row, info: Info) -> Sequence[model.Phase]:
-        return (await view_of(root, info)).projection.phases
+    def phases(root: Row, found: tuple[model.Phase, ...]) -> Sequence[model.Phase]:
+        return found
 
-    @strawberry.field(graphql_type=list[Compensation] | None, description=UNREADABLE)
+    @strawberry.field(
+        graphql_type=list[Compensation] | None, description=UNREADABLE, extensions=projected("compensations")
+    )
     @staticmethod
-    async def compensations(root: Row, info: Info) -> list[Bound[model.Compensation]]:
-        return [Bound(root.ref, each) for each in (await view_of(root, info)).projection.compensations]
+    def compensations(root: Row, found: tuple[model.Compensation, ...]) -> list[Bound[model.Compensation]]:
+        return [Bound(root.ref, each) for each in found]
 
 
 @strawberry.type
