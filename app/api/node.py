@@ -17,7 +17,7 @@ from app.model import Activity, Execution, ExecutionRef, TimelineItem
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # made for every part of a page, and frozen ones take three times as long
 class Bound(Wrapper, Generic[T]):
     """A part of a run and the run's ref. Fields that it does not have are read from the part."""
 

@@ -7,7 +7,6 @@ after the other in rounds; of each, the round that answered most counts.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import tempfile
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -123,7 +122,8 @@ async def main(folder: Path, seconds: float) -> None:
         postgres.cleanup()
     conditions = [
         f"Machine: {machine()}. The clients and Postgres run on it too.",
-        f"Versions: {versions('strawberry-graphql', 'graphql-core', 'asyncpg', 'uvicorn')}, PostgreSQL 18 embedded. {said}",
+        f"Versions: {versions('strawberry-graphql', 'graphql-core', 'asyncpg', 'uvicorn')}, PostgreSQL 18 embedded.",
+        said,
         f"{CONNECTIONS} connections, one process each, best of {ROUNDS} rounds of {seconds:g} s after a warm-up.",
         "The pages repeat, as those that somebody looks at do: activities of closed runs come from memory then.",
     ]

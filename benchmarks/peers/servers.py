@@ -34,10 +34,7 @@ async def served(
     command: list[str], port: int, environment: Mapping[str, str], folder: Path
 ) -> AsyncIterator[psutil.Process]:
     """A process that listens on the port; ended afterwards."""
-    with (folder / f"{port}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **environment, "PORT": str(port)}, stdout=log, stderr=log
-        )
+    process = _begun(command, port, environment, folder)
     try:
         await _listening(port, process, folder / f"{port}.log")
         yield psutil.Process(process.pid)
@@ -46,11 +43,18 @@ async def served(
         await asyncio.to_thread(process.wait, 30)
 
 
+def _begun(command: list[str], port: int, environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / f"{port}.log").open("wb") as log:
+        return subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment, "PORT": str(port)}, stdout=log, stderr=log
+        )
+
+
 async def _listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     async with asyncio.timeout(60):
         while True:
             if process.poll() is not None:
-                raise RuntimeError(f"{process.args} ended: {log.read_text()[-2000:]}")
+                raise RuntimeError(f"{process.args!r} ended; the end of its log: {_end_of(log)}")
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
@@ -58,6 +62,10 @@ async def _listening(port: int, process: subprocess.Popen[bytes], log: Path) -> 
             else:
                 writer.close()
                 return
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text()[-2000:]
 
 
 def gateway() -> list[str]:

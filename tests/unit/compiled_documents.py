@@ -9,8 +9,6 @@ from typing import Any
 
 import strawberry
 from graphql import (
-    GraphQLInterfaceType,
-    GraphQLObjectType,
     get_named_type,
     is_interface_type,
     is_leaf_type,
@@ -70,16 +68,21 @@ def usable(type_: Any) -> list[str]:
     ]
 
 
-CONDITIONS = ("", "", "", "", "", "@skip(if: $a)", "@include(if: $a)", "@skip(if: $b)", "@include(if: $b) @skip(if: $a)",
-              "@skip(if: false)", "@include(if: false)")  # fmt: skip
+CONDITIONS = (
+    *[""] * 14,
+    "@skip(if: $a)",
+    "@include(if: $a)",
+    "@skip(if: $b)",
+    "@include(if: $b) @skip(if: $a)",
+    "@skip(if: false)",
+    "@include(if: false)",
+)
 
 
 @st.composite
-def selections(
-    draw: st.DrawFn, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int, spreads: bool = True
-) -> str:
+def selections(draw: st.DrawFn, type_: Any, depth: int, spreads: bool = True) -> str:
     parts = []
-    for _ in range(draw(st.integers(1, 3 if depth else 5))):
+    for _ in range(draw(st.integers(2, 4))):
         condition = draw(st.sampled_from(CONDITIONS))
         match draw(st.sampled_from("ffffffti" + "s" * spreads)):
             case "t":
@@ -113,11 +116,8 @@ def field_of(draw: st.DrawFn, type_: Any, depth: int, condition: str, spreads: b
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    query = draw(selections(schema.type_map["Query"], 4))  # type: ignore[arg-type]
-    fragments = [
-        f"fragment Of{kind} on {kind} {draw(selections(schema.type_map[kind], 1, False))}"  # type: ignore[arg-type]
-        for kind in KINDS
-    ]
+    query = draw(selections(schema.type_map["Query"], 4))
+    fragments = [f"fragment Of{kind} on {kind} {draw(selections(schema.type_map[kind], 1, False))}" for kind in KINDS]
     return "\n".join([f"query Q($a: Boolean!, $b: Boolean = false, $n: Int = 2) {query}", *fragments])
 
 
@@ -130,34 +130,69 @@ class Raises:
     def __get__(self, _instance: object, _owner: object = None) -> Any:
         raise LookupError("this attribute cannot be read")
 
+    def __set__(self, _instance: object, _value: object) -> None:
+        """What it is set to is lost."""
+
 
 class BrokenExecution(model.Execution):
-    workflow_type = Raises()  # type: ignore[assignment]
+    workflow_type = Raises()
 
 
 class BrokenActivity(model.Activity):
-    summary = Raises()  # type: ignore[assignment]
+    summary = Raises()
 
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 times = st.sampled_from((NOON, NOON.replace(microsecond=0), NOON.replace(tzinfo=None), NOON.replace(year=800),
                          NOON.astimezone(timezone(timedelta(hours=5, minutes=30, seconds=7)))))  # fmt: skip
-odd = st.sampled_from((None, None, None, 7, True, 2.5, "NOPE", "", 2**31, 2**70, float("inf"), float("nan"), b"bytes", [], {},
-                       ("a",), object, ValueError("a value that is an error"), NOON, "RUNNING"))  # fmt: skip
+odd: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        None,
+        None,
+        7,
+        True,
+        2.5,
+        "NOPE",
+        "",
+        2**31,
+        2**70,
+        float("inf"),
+        float("nan"),
+        b"bytes",
+        [],
+        {},
+        ("a",),
+        object,
+        ValueError("a value that is an error"),
+        NOON,
+        "RUNNING",
+    ]
+)
 texts = st.sampled_from(("order-1", "", "ü", "5", "a" * 40))
 optional = st.none() | texts
 values: dict[str, st.SearchStrategy[Any]] = {
-    "datetime": times, "datetime | None": st.none() | times, "str": texts, "str | None": optional, "int": st.integers(0, 9),
-    "int | None": st.none() | st.integers(0, 9), "bool": st.booleans(), "WorkflowStatus": st.sampled_from(WorkflowStatus),
-    "ActivityStatus": st.sampled_from(ActivityStatus), "TimelineKind": st.sampled_from(TimelineKind),
-    "TimelineStatus": st.sampled_from(TimelineStatus), "FailureKind": st.sampled_from(FailureKind),
+    "datetime": times,
+    "datetime | None": st.none() | times,
+    "str": texts,
+    "str | None": optional,
+    "int": st.integers(0, 9),
+    "int | None": st.none() | st.integers(0, 9),
+    "bool": st.booleans(),
+    "WorkflowStatus": st.sampled_from(WorkflowStatus),
+    "ActivityStatus": st.sampled_from(ActivityStatus),
+    "TimelineKind": st.sampled_from(TimelineKind),
+    "TimelineStatus": st.sampled_from(TimelineStatus),
+    "FailureKind": st.sampled_from(FailureKind),
     "Mapping[str, Json]": st.dictionaries(texts, st.integers() | texts, max_size=2),
-    "tuple[int, ...]": st.tuples(st.integers(0, 9)), "float": st.floats(0, 9), "float | None": st.none() | st.floats(0, 9),
-}  # fmt: skip
+    "tuple[int, ...]": st.tuples(st.integers(0, 9)),
+    "float": st.floats(0, 9),
+    "float | None": st.none() | st.floats(0, 9),
+}
 
 
 @st.composite
-def made(draw: st.DrawFn, cls: Any, faults: int, **given: st.SearchStrategy[Any]) -> Any:
+def made(draw: st.DrawFn, cls: Any, faults: int, /, **given: st.SearchStrategy[Any]) -> Any:
     """An instance whose fields are now and then, one in `faults`, nothing that its types allow."""
     found = {}
     for each in fields(cls):
@@ -190,7 +225,7 @@ def bound(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 def listed(items: st.SearchStrategy[Any], faults: int) -> st.SearchStrategy[Any]:
     wrong = st.one_of(items, items, items, odd) if faults else items
-    return st.lists(wrong, max_size=4) | st.lists(items, max_size=4).map(tuple)
+    return st.lists(wrong, min_size=2, max_size=4) | st.lists(items, min_size=1, max_size=3).map(tuple)
 
 
 def connections(items: st.SearchStrategy[Any], faults: int) -> st.SearchStrategy[Any]:
@@ -243,13 +278,13 @@ class Context:
 
 @st.composite
 def data(draw: st.DrawFn) -> tuple[Root, Context]:
-    faults = draw(st.sampled_from((0, 0, 4, 25, 25)))
+    faults = draw(st.sampled_from((30, 8, 3, 0)))
     runs, steps = executions(faults), bound(activities(faults))
     bars = bound(made(model.TimelineItem, faults))
     anything = st.one_of(runs, steps, bars)
     lists = listed(steps, faults)
     root = Root(
-        page=draw(st.none() | connections(runs, faults)),
+        page=draw(connections(runs, faults)),
         pages=draw(st.lists(connections(runs, faults), max_size=2)),
         run=draw(runs),
         runs=draw(listed(runs, faults)),
@@ -262,7 +297,7 @@ def data(draw: st.DrawFn) -> tuple[Root, Context]:
         deep=draw(st.none() | st.lists(st.none() | lists, max_size=2)),
     )
     done = model.Projection(
-        activities=tuple(draw(st.lists(activities(faults), max_size=3))),
+        activities=tuple(draw(st.lists(activities(faults), min_size=1, max_size=3))),
         timeline=tuple(draw(st.lists(made(model.TimelineItem, faults), max_size=3))),
         phases=tuple(draw(st.lists(made(model.Phase, faults, status=st.sampled_from(model.PhaseStatus)), max_size=2))),
     )

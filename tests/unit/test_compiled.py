@@ -31,7 +31,7 @@ async def answered(
     return encode(ExecutionResult(result.data), CALLER), errors
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(), data(), st.booleans(), st.booleans())
 def test_compiled_selections_answer_as_the_ordinary_way(
     text: str, given_data: tuple[Root, Context], a: bool, b: bool
