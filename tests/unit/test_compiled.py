@@ -29,6 +29,9 @@ async def answered(
     outcome = executor.execute_operation()
     result = await outcome if isawaitable(outcome) else outcome
     assert isinstance(result, ExecutionResult)
+    # What graphql-core settles in the background must not meet the end of the loop.
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
     errors = [error.formatted for error in result.errors or ()]
     return encode(ExecutionResult(result.data), CALLER), errors
 
@@ -79,7 +82,7 @@ def test_a_selection_is_compiled_once_for_each_way_of_skipping() -> None:
     plans = Plans(schema, document)
     plan = plan_of({}, plans, document)
     assert plan.mixed is not None
-    assert plan.parts == {"activities"}
+    assert plan.mixed.parts == {"activities"}
     assert plan_of({"a": False}, plans, document) is plan
     assert plan_of({"a": True}, plans, document) is not plan
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from graphql import (
@@ -17,10 +17,11 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import get_argument_values
-from graphql.pyutils import Path, gather_with_cancel, is_awaitable
+from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.arguments import convert_arguments
 
+from app.api.compiled.listed import Listed
 from app.api.compiled.plain import SOURCES
 from app.api.compiled.plans import ORDINARY, Plan, Plans
 
@@ -51,7 +52,14 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
                 plan = ORDINARY
         is_type_of = return_type.is_type_of
         if plan.mixed is not None and (is_type_of is None or is_type_of(result, info) is True):
-            return plan.mixed(self, result, path, None)
+            results: dict[str, Any] = {}
+            waiting: list[str] = []
+            try:
+                plan.mixed.begin(self, result, path, False, results, waiting)
+            except Exception:
+                self.settle(results, waiting)
+                raise
+            return self.together(results, waiting) if waiting else results
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
 
     def complete_list_value(
@@ -73,8 +81,7 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
                 except Exception:  # noqa: BLE001 - told by the ordinary way
                     plan = ORDINARY
             if plan.mixed is not None and SOURCES.hold(result):
-                listed = _List(self, item_type, type_, field_details_list, info, path, plan)
-                return listed.loaded(result) if plan.loads and result else listed.completed(result, None)
+                return Listed(self, item_type, type_, field_details_list, info, path, plan.mixed).completed(result)
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     def _plan(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Plan:
@@ -126,76 +133,3 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
                 info=None,
             )
         return known
-
-
-class _List:
-    """A list of objects of which some fields are plain."""
-
-    def __init__(
-        self,
-        execution: CompiledExecution,
-        item_type: GraphQLOutputType,
-        type_: GraphQLObjectType,
-        details: FieldDetailsList,
-        info: GraphQLResolveInfo[Any],
-        path: Path,
-        plan: Plan,
-    ) -> None:
-        self._execution = execution
-        self._item_type = item_type
-        self._type = type_
-        self._details = details
-        self._info = info
-        self._path = path
-        self._plan = plan
-
-    async def loaded(self, sources: Sequence[Any]) -> list[Any]:
-        """With what its fields need loaded for all sources at once."""
-        plan = self._plan
-        found = await plan.loads[0].many(self._execution.context_value, sources, plan.parts)
-        completed = self.completed(sources, found)
-        return completed if isinstance(completed, list) else await completed
-
-    def completed(self, sources: Sequence[Any], found: Sequence[Any] | None) -> list[Any] | Awaitable[list[Any]]:
-        execution, path = self._execution, self._path
-        completed: list[Any] = []
-        waiting: list[int] = []
-        try:
-            for index, source in enumerate(sources):
-                item_path = Path(path, index, None)
-                item = self._item(source, item_path, None if found is None else found[index])
-                completed.append(item)
-                if item is not None and type(item) is not dict and is_awaitable(item):
-                    waiting.append(index)
-        except Exception:
-            if waiting:
-                execution.settle_in_background([completed[index] for index in waiting])
-            raise
-        return self._together(completed, waiting) if waiting else completed
-
-    def _item(self, source: Any, path: Path, found: Any) -> Any:
-        execution, plan = self._execution, self._plan
-        try:
-            is_type_of = self._type.is_type_of
-            if plan.mixed is None or (is_type_of is not None and is_type_of(source, self._info) is not True):
-                item = execution.complete_value(self._item_type, self._details, self._info, path, source, None)
-            else:
-                item = plan.mixed(execution, source, path, found)
-            return item if item is None or type(item) is dict else self._awaited(item, path)
-        except Exception as error:  # noqa: BLE001 - located, and raised again where the item cannot be null
-            execution.handle_field_error(error, self._item_type, self._details, path)
-            return None
-
-    async def _awaited(self, item: Awaitable[Any], path: Path) -> Any:
-        try:
-            return await item
-        except Exception as error:  # noqa: BLE001 - as above
-            self._execution.handle_field_error(error, self._item_type, self._details, path)
-            return None
-
-    @staticmethod
-    async def _together(completed: list[Any], waiting: Sequence[int]) -> list[Any]:
-        found = await gather_with_cancel(*(completed[index] for index in waiting))
-        for index, item in zip(waiting, found, strict=True):
-            completed[index] = item
-        return completed

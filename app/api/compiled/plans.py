@@ -22,9 +22,8 @@ from graphql import (
 from graphql.execution import VariableValues
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
-from app.api.compiled.loaded import Loaded
 from app.api.compiled.plain import reading
-from app.api.compiled.writing import Plain, Selected, Writer
+from app.api.compiled.writing import Mixed, Plain, Selected, Writer
 
 MAX_VARIANTS = 16
 """Of one document: as many combinations of @skip and @include are kept."""
@@ -39,14 +38,7 @@ class Plan:
     """How to complete the objects of one selection: `plain`, else `mixed` where some fields are."""
 
     plain: Plain | None = None
-    mixed: Callable[..., Any] | None = None
-    loads: tuple[Loaded, ...] = ()
-    is_rest_plain: bool = False
-    """Whether nothing but what `loads` name is loaded for the fields."""
-
-    @property
-    def parts(self) -> frozenset[str] | None:
-        return frozenset(each.part for each in self.loads) if self.is_rest_plain else None
+    mixed: Mixed | None = None
 
 
 ORDINARY = Plan()
@@ -79,8 +71,7 @@ class Variant:
         plain = Writer(plain_of).plain(type_, selected)
         if plain is not None:
             return Plan(plain)
-        mixed, loads, is_rest_plain = Writer(plain_of).mixed(type_, selected)
-        return Plan(None, mixed, tuple(loads), is_rest_plain)
+        return Plan(None, Writer(plain_of).mixed(type_, selected))
 
     def _selected(self, type_: GraphQLObjectType, collected: CollectedFields) -> list[Selected] | None:
         found = []

@@ -59,6 +59,26 @@ class Selected:
     constant: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """How to complete an object of which some fields are plain.
+
+    `begin` puts all fields in order into `results`, and the names of those that must be waited for into `waiting`; with
+    `later`, those that are loaded ahead are left to `fill`, which is called when they are.
+    """
+
+    begin: Callable[..., None]
+    fill: Callable[..., None]
+    loads: tuple[Loaded, ...]
+    is_rest_plain: bool
+    """Whether nothing but what `loads` name is loaded for the fields."""
+
+    @property
+    def parts(self) -> frozenset[str] | None:
+        """What must be loaded; None stands for everything."""
+        return frozenset(each.part for each in self.loads) if self.is_rest_plain else None
+
+
 class Writer:
     """Writes one selection. `plain_of` gives the code of an object below it, None where that is not plain."""
 
@@ -90,27 +110,31 @@ class Writer:
         lines.append(_INNER)
         return self.function("source", [*lines, f"return {{{', '.join(entries)}}}"])
 
-    def mixed(
-        self, type_: GraphQLObjectType, fields: Sequence[Selected]
-    ) -> tuple[Callable[..., Any], list[Loaded], bool]:
-        """The code of any other object, of the executor, the source, its path and what was loaded for it; what must be
-        loaded, and whether the other fields are plain."""
-        lines = ["results = {}; waiting = []", _INNER, "try:"]
+    def mixed(self, type_: GraphQLObjectType, fields: Sequence[Selected]) -> Mixed:
+        """The code of any other object."""
+        begin, fill = [_INNER], ["pass"]
         loads: list[Loaded] = []
         is_rest_plain = True
         for field in fields:
             ordinary = (
                 f"x.put({self.bind(type_)}, {self.bind(field.details)}, source, path, {field.key!r}, results, waiting)"
             )
-            entry = self._loaded(field, loads) or self.entry(field)
-            if entry is None:
-                is_rest_plain = False
-                lines.append(f" {ordinary}")
+            later = self._loaded(field, loads)
+            entry = None if later else self.entry(field)
+            is_rest_plain = is_rest_plain and bool(later or entry)
+            if later is not None:
+                begin += [f"if later: results[{field.key!r}] = None", f"else: {ordinary}"]
+                fill += ["try:", f" results[{field.key!r}] = {later}", "except Exception:", f" {ordinary}"]
+            elif entry is not None:
+                begin += ["try:", f" results[{field.key!r}] = {entry}", "except Exception:", f" {ordinary}"]
             else:
-                lines += [" try:", f"  results[{field.key!r}] = {entry}", " except Exception:", f"  {ordinary}"]
-        lines += ["except Exception:", " x.settle(results, waiting)", " raise"]
-        lines.append("return x.together(results, waiting) if waiting else results")
-        return self.function("x, source, path, found", lines), loads, is_rest_plain
+                begin.append(ordinary)
+        return Mixed(
+            begin=self.function("x, source, path, later, results, waiting", begin),
+            fill=self.function("x, source, path, found, results, waiting", fill),
+            loads=tuple(loads),
+            is_rest_plain=is_rest_plain,
+        )
 
     def _loaded(self, field: Selected, loads: list[Loaded]) -> str | None:
         """The expression of a field that was loaded ahead, in a list."""
