@@ -1,6 +1,7 @@
 # make dev                   install into .venv and run Tideline with an embedded Postgres and Temporal
 # make dev ARGS='--port 80'  the same with options; `.venv/bin/tideline dev --help` lists them
 # make test                  install and run every check and test
+# make bench                 install, run all benchmarks, which takes some minutes, and write benchmarks/README.md anew
 # make format                mend what the checks can mend, and write schema.graphql anew
 # PYTHON=python3.12          makes .venv with that Python, which must be 3.11 or newer
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: dev test check format install clean
+.PHONY: dev test bench check format install clean
 
 install: $(STAMP)
 
@@ -29,6 +30,9 @@ dev: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+bench: $(STAMP)
+	for each in peers profile runs lists stats; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

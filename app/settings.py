@@ -250,6 +250,12 @@ class Settings:
         Path,
         "TOML file that narrows roles, one [[rule]] table each; read again when it changes",
     )
+    compiled: bool = setting(
+        "TIDELINE_COMPILED",
+        True,
+        _boolean,
+        "complete plain values by code made once for each document; false takes every field the ordinary way",
+    )
     demo: bool = setting("TIDELINE_DEMO", False, _boolean, "fill the connection named demo with sample data")
 
     @classmethod

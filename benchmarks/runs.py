@@ -12,8 +12,8 @@ import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,7 +133,9 @@ async def measured(engine: Engine, name: str, query: str) -> Row:
     return Row(name, (f"{statistics.median(walls):.2f} / {p95:.2f}", f"{spent:.2f}", f"{size / 1000:,.1f}"))
 
 
-async def main(folder: Path) -> None:
+@asynccontextmanager
+async def engine_over(folder: Path) -> AsyncIterator[Engine]:
+    """An engine over a Postgres of its own with archived runs, and no Temporal."""
     server = get_server(folder / "pg", cleanup_mode="delete")
     try:
         url = server.get_uri()
@@ -149,10 +151,14 @@ async def main(folder: Path) -> None:
             await keep(database, "long", 3333, noon - timedelta(days=2))
             bus = await stack.enter_async_context(Bus("memory://"))
             temporal = Temporal({"target_host": "127.0.0.1:1"}, ["default"])
-            engine = Engine(await assemble(stack, temporal, database, bus, Health({})))
-            rows = [await measured(engine, name, query) for name, query in QUESTIONS.items()]
+            yield Engine(await assemble(stack, temporal, database, bus, Health({})))
     finally:
         server.cleanup()
+
+
+async def main(folder: Path) -> None:
+    async with engine_over(folder) as engine:
+        rows = [await measured(engine, name, query) for name, query in QUESTIONS.items()]
     conditions = [
         f"Machine: {machine()}.",
         f"Versions: {versions('strawberry-graphql', 'graphql-core', 'asyncpg')}, PostgreSQL 18 embedded.",

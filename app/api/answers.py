@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -51,7 +52,11 @@ def encode(result: ExecutionResult, caller: Caller) -> bytes:
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
         # A JSON scalar may hold integers of any size.
-        return json.dumps(body, separators=(",", ":"), default=str).encode()
+        return json.dumps(body, separators=(",", ":"), default=_written).encode()
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:

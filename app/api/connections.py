@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import strawberry
 
@@ -33,11 +33,35 @@ class EdgeValue(Generic[T]):
     cursor: str
 
 
+class Edges(Sequence[EdgeValue[T]]):
+    """Items with their places: most pages are read without their cursors, so each is sealed when it is asked for."""
+
+    def __init__(self, nodes: Sequence[T], kind: Callable[[], str], place: Callable[[T], object]) -> None:
+        self.nodes = nodes
+        self._kind = kind
+        self._place = place
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> EdgeValue[T]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[EdgeValue[T]]: ...
+
+    def __getitem__(self, index: int | slice) -> EdgeValue[T] | Sequence[EdgeValue[T]]:
+        if isinstance(index, slice):
+            return Edges(self.nodes[index], self._kind, self._place)
+        node = self.nodes[index]
+        return EdgeValue(node, seal(self._kind(), self._place(node)))
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionValue(Generic[T]):
     """A page with its cursors; the count is asked for only when it is selected."""
 
-    edges: tuple[EdgeValue[T], ...]
+    edges: Sequence[EdgeValue[T]]
     has_next: bool
     has_previous: bool
     count: Callable[[], Awaitable[int]]
@@ -47,7 +71,9 @@ class ConnectionValue(Generic[T]):
     """Whether `count` is one; None where it never is."""
 
     @property
-    def nodes(self) -> list[T]:
+    def nodes(self) -> Sequence[T]:
+        if isinstance(self.edges, Edges):
+            return self.edges.nodes
         return [edge.node for edge in self.edges]
 
     @property
@@ -104,7 +130,7 @@ def parts(
         return total
 
     return ConnectionValue(
-        edges=tuple(EdgeValue(item, seal(kind, str(key(item)))) for item in page),
+        edges=Edges(page, lambda: kind, lambda item: str(key(item))),
         has_next=start + limit < total,
         has_previous=start > 0,
         count=count,

@@ -10,12 +10,15 @@ from typing import Any
 
 import strawberry
 from strawberry.dataloader import DataLoader
+from strawberry.extensions import FieldExtension
 
 from app.access import Identity
+from app.api.compiled import Loaded
 from app.gateway import Caller, Gateway
 from app.gateway.asking import Interface
 from app.gateway.starting import LONGEST_WAIT
-from app.model import Execution, ExecutionRef, Payload, RunView, WorkflowStatus
+from app.model import Execution, ExecutionRef, Payload, Projection, RunView, WorkflowStatus
+from app.store.archive import ProjectionParts
 from app.store.relations import Children, Neighbours, Window
 
 
@@ -33,6 +36,7 @@ class Loaders:
         self._gateway = gateway
         self._identity = identity
         self._rows: dict[ExecutionRef, Execution] = {}
+        self._known = False
 
     async def view(self, execution: Execution) -> RunView:
         """Everything of a run that the caller may see."""
@@ -47,8 +51,18 @@ class Loaders:
         """What has been loaded of a run in this operation."""
         return self._rows.get(ref)
 
+    async def projections(
+        self, executions: Sequence[Execution], parts: frozenset[str] | None
+    ) -> Sequence[Projection | ProjectionParts | BaseException]:
+        """What the histories of many runs say, at once; of their projections only the named parts, else all."""
+        if parts is not None and not self._known:
+            return await self._gateway.reading.projections(executions, parts)
+        views = await asyncio.gather(*map(self.view, executions), return_exceptions=True)
+        return [each if isinstance(each, BaseException) else each.projection for each in views]
+
     def know(self, view: RunView) -> None:
         """Take this for what is known of its run."""
+        self._known = True
         self._rows[view.execution.ref] = view.execution
         self._views.prime(view.execution.ref, view)
 
@@ -182,3 +196,18 @@ UNREADABLE = "Null, with an error, where neither Temporal nor the archive can be
 
 async def view_of(execution: Execution, info: Info) -> RunView:
     return await info.context.loaders.view(execution)
+
+
+async def _projection(context: Context, execution: Execution) -> Projection:
+    return (await context.loaders.view(execution)).projection
+
+
+async def _projections(
+    context: Context, executions: Sequence[Execution], parts: frozenset[str] | None
+) -> Sequence[Projection | ProjectionParts | BaseException]:
+    return await context.loaders.projections(executions, parts)
+
+
+def projected(part: str) -> list[FieldExtension]:
+    """Of a field whose resolver takes `found`: this part of the run's projection."""
+    return [Loaded(_projection, _projections, part)]

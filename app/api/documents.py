@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from graphql import (
@@ -22,6 +22,8 @@ from graphql import (
 )
 from strawberry.schema.schema import validate_document
 
+from app.api.compiled import Plans
+
 CACHED_DOCUMENTS = 512
 LONGEST_CACHED = 20_000
 MAX_TOKENS = 4000
@@ -30,10 +32,11 @@ MAX_TOKENS = 4000
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed text, or what is wrong with it."""
+    """A parsed text, or what is wrong with it. One that is kept has plans of how to complete its selections."""
 
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    plans: Plans | None = None
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation of this name, or the only one. Raises GraphQLError where that is not clear."""
@@ -78,12 +81,19 @@ def _variables(node: Node) -> Iterator[str]:
 class Documents:
     """A bounded cache. Long documents are never kept, so that its memory stays small."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, *, compiled: bool = True) -> None:
         self._schema = schema
-        self._cached = lru_cache(maxsize=CACHED_DOCUMENTS)(self._prepared)
+        self._compiled = compiled
+        self._cached = lru_cache(maxsize=CACHED_DOCUMENTS)(self._kept)
 
     def prepare(self, text: str) -> Document:
         return self._cached(text) if len(text) <= LONGEST_CACHED else self._prepared(text)
+
+    def _kept(self, text: str) -> Document:
+        document = self._prepared(text)
+        if document.node is None or document.errors or not self._compiled:
+            return document
+        return replace(document, plans=Plans(self._schema, document.node))
 
     def _prepared(self, text: str) -> Document:
         try:

@@ -18,10 +18,11 @@ from graphql import (
     OperationType,
 )
 from graphql.execution import Executor
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.execution import optimized_is_awaitable
 
 from app import metrics
 from app.api.answers import Answer, as_graphql, encode, refusal
+from app.api.compiled import CompiledExecution
 from app.api.context import Context
 from app.api.documents import Document, Documents, placing_variables
 from app.api.schema import schema
@@ -64,12 +65,13 @@ class _Prepared:
 
 
 class Engine:
-    def __init__(self, gateway: Gateway, *, timeout: float = 30.0) -> None:
+    def __init__(self, gateway: Gateway, *, timeout: float = 30.0, compiled: bool = True) -> None:
+        """`compiled`: plain values are completed by code made once for each document; else all field by field."""
         self._gateway = gateway
         self._timeout = timeout
         # Strawberry has no public name for the schema that it builds; every integration of it reads this one.
         self._schema = schema._schema
-        self._documents = Documents(self._schema)
+        self._documents = Documents(self._schema, compiled=compiled)
         self._sharing = Sharing()
         metrics.SHARED.set_function(lambda: self._sharing.distinct)
 
@@ -129,12 +131,14 @@ class Engine:
     ) -> Executor[Any] | list[GraphQLError]:
         if prepared.errors or prepared.document.node is None:
             return list(prepared.errors)
-        return StrawberryGraphQLCoreExecutionContext.build(
+        return CompiledExecution.build(
             self._schema,
             prepared.document.node,
             context_value=Context(self._gateway, caller, resume or operation.resume, is_continued=resume is not None),
             raw_variable_values=operation.variables,
             operation_name=operation.operation_name,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+            plans=prepared.document.plans,
         )
 
     async def _executed(self, prepared: _Prepared, operation: Operation, caller: Caller, started: float) -> Answer:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import partial
 
 import msgspec
 
 from app.access import Identity
-from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, EdgeValue, size
-from app.cursors import seal, unseal
+from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, Edges, size
+from app.cursors import unseal
 from app.errors import BadUserInput
 from app.gateway.listing import Lists
 from app.model import Execution
@@ -31,7 +32,7 @@ def listing_of(
     if first is not None and last is not None:
         raise BadUserInput("first and last cannot both be given: choose one end of the list.", path=("last",))
     backwards = last is not None
-    kind = cursor_kind(filter_, order)
+    kind = cursor_kind(filter_, order) if after is not None or before is not None else ""
     return Listing(
         filter=filter_,
         order=order,
@@ -72,10 +73,9 @@ def cursor_kind(filter_: Filter, order: tuple[Order, ...]) -> str:
 async def connection(lists: Lists, identity: Identity, listing: Listing) -> ConnectionValue[Execution]:
     """The window as a connection; it is counted when that is asked for, once."""
     page = await lists.page(identity, listing)
-    kind = cursor_kind(listing.filter, listing.order)
     total = Total(lists, identity, listing.filter)
     return ConnectionValue(
-        edges=tuple(EdgeValue(each, seal(kind, Position.of(each))) for each in page.items),
+        edges=Edges(page.items, partial(cursor_kind, listing.filter, listing.order), Position.of),
         has_next=page.has_next,
         has_previous=page.has_previous,
         count=total.value,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NewType
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
 
 from app.errors import BadUserInput
 
@@ -18,7 +20,14 @@ def _cursor(value: object) -> str:
     return value
 
 
+class Names(NameConverter):
+    """GraphQL's names of Python's, each made once: Strawberry asks for those of arguments at every call."""
+
+    apply_naming_config = lru_cache(maxsize=None)(NameConverter.apply_naming_config)
+
+
 CONFIG = StrawberryConfig(
+    name_converter=Names(),
     scalar_map={
         Cursor: strawberry.scalar(
             name="Cursor",
@@ -26,5 +35,5 @@ CONFIG = StrawberryConfig(
             serialize=str,
             parse_value=_cursor,
         )
-    }
+    },
 )

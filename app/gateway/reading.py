@@ -17,7 +17,7 @@ from app.gateway.listing import Lists
 from app.history import Projector
 from app.hub import Hub
 from app.model import Blocker, Execution, ExecutionRef, Progress, Projection, RunView, WorkflowStatus
-from app.store.archive import Archive
+from app.store.archive import Archive, ProjectionParts
 from app.store.executions import Executions
 from app.temporal import reads
 from app.temporal.connection import Temporal
@@ -198,6 +198,20 @@ class Reading:
             ),
             return_exceptions=True,
         )
+
+    async def projections(
+        self, executions: Sequence[Execution], parts: frozenset[str]
+    ) -> list[Projection | ProjectionParts | BaseException]:
+        """As `views`, but only what the histories say, and of closed runs only these parts of it."""
+        refs = [each.ref for each in executions]
+        closed = [ref for ref, each in zip(refs, executions, strict=True) if each.status.is_closed]
+        archived = await self._archive.parts(closed, parts) if closed else {}
+        found: list[Any] = [archived.get(ref) for ref in refs]
+        missing = [place for place, each in enumerate(found) if each is None]
+        views = await self.views([executions[place] for place in missing]) if missing else []
+        for place, view in zip(missing, views, strict=True):
+            found[place] = view.projection if isinstance(view, RunView) else view
+        return found
 
     async def _archived(self, execution: Execution, projection: Projection | None) -> RunView:
         if projection is not None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -20,14 +21,21 @@ from app.store import activities
 from app.store.database import Connection, Database, Row
 from app.store.executions import columns_of, key_of, ref_of
 from app.store.pieces import INLINE_BYTES, Packer, Piece, unpacked
+from app.store.remembered import Remembered
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
+
+T = TypeVar("T")
+ProjectionParts = Any
+"""Some fields of a `Projection`, under its names."""
 
 PROJECTOR_VERSION = 3
 """Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
 again from the history."""
 NOT_PROJECTED = 0
+REMEMBERED_BYTES = 4 * 2**20
+"""Of packed projections; unpacked they take about six times as much."""
 
 _HERE = "namespace = $1 and workflow_id = $2 and run_id = $3"
 
@@ -70,6 +78,9 @@ class Archive:
         self._database = database
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Projection)
+        self._remembered: Remembered[tuple[ExecutionRef, frozenset[str]], ProjectionParts] = Remembered(
+            REMEMBERED_BYTES
+        )
 
     async def put(
         self,
@@ -134,6 +145,23 @@ class Archive:
 
         None stands for one that an older version folded: fold the run's `pages` again.
         """
+        return {ref: found for ref, (found, _) in (await self._decoded(refs, self._decoder)).items()}
+
+    async def parts(
+        self, refs: Sequence[ExecutionRef], names: frozenset[str]
+    ) -> dict[ExecutionRef, ProjectionParts | None]:
+        """As `projections`, but only these parts of them are decoded. Those that were asked for last are kept."""
+        known = {ref: held for ref in refs if (held := self._remembered.get((ref, names))) is not None}
+        if len(known) == len(refs):
+            return known
+        read = await self._decoded([ref for ref in refs if ref not in known], _decoder(names))
+        self._remembered.keep({(ref, names): (found, size) for ref, (found, size) in read.items() if size})
+        return known | {ref: found for ref, (found, _) in read.items()}
+
+    async def _decoded(
+        self, refs: Sequence[ExecutionRef], decoder: msgspec.msgpack.Decoder[T]
+    ) -> dict[ExecutionRef, tuple[T | None, int]]:
+        """With the bytes that each is packed in; 0 where it is None."""
         if not refs:
             return {}
         rows = await self._database.fetch(
@@ -144,14 +172,8 @@ class Archive:
             PROJECTOR_VERSION,
         )
         if sum(len(row["projection"] or b"") for row in rows) > INLINE_BYTES:
-            return await asyncio.to_thread(self._unpack, rows)
-        return self._unpack(rows)
-
-    def _unpack(self, rows: Sequence[Row]) -> dict[ExecutionRef, Projection | None]:
-        return {
-            ref_of(row): self._decoder.decode(zlib.decompress(packed)) if (packed := row["projection"]) else None
-            for row in rows
-        }
+            return await asyncio.to_thread(_unpacked, rows, decoder)
+        return _unpacked(rows, decoder)
 
     async def outdated(self, namespaces: Sequence[str], limit: int, besides: Iterable[str] = ()) -> list[ExecutionRef]:
         """Archived runs whose projection an older version made, or none could, without the run ids in
@@ -219,6 +241,23 @@ class Archive:
             *key_of(ref),
             position,
         )
+
+
+def _unpacked(rows: Sequence[Row], decoder: msgspec.msgpack.Decoder[T]) -> dict[ExecutionRef, tuple[T | None, int]]:
+    return {
+        ref_of(row): (decoder.decode(zlib.decompress(packed)), len(packed))
+        if (packed := row["projection"])
+        else (None, 0)
+        for row in rows
+    }
+
+
+@lru_cache(maxsize=64)
+def _decoder(names: frozenset[str]) -> msgspec.msgpack.Decoder[Any]:
+    """Decodes these fields of a projection alone."""
+    types, defaults = get_type_hints(Projection), Projection()
+    wanted = [(name, types[name], getattr(defaults, name)) for name in sorted(names)]
+    return msgspec.msgpack.Decoder(msgspec.defstruct("ProjectionParts", wanted, frozen=True))
 
 
 def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[int], list[bytes]]:

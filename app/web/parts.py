@@ -80,7 +80,7 @@ async def join(settings: Settings) -> Parts:
         health = Health(checks(database, temporal, bus))
         sealer, tickets = door.sealing(settings, database)
         gateway = await assemble(stack, temporal, database, bus, health, settings, registry, sealer)
-        engine = Engine(gateway, timeout=settings.request_timeout)
+        engine = Engine(gateway, timeout=settings.request_timeout, compiled=settings.compiled)
         readers = door.readers(stack, settings, database, sealer, tickets)
         gatekeeper = door.gatekeeper(settings, readers)
         Warden(gatekeeper, readers.keys, bus, settings.policy).start(stack)

@@ -28,6 +28,7 @@ def test_nothing_set_is_the_defaults() -> None:
         ("TIDELINE_LOG_FORMAT", "console", "log_format", "console"),
         ("TIDELINE_DEMO", "Yes", "demo", True),
         ("TIDELINE_DEMO", "off", "demo", False),
+        ("TIDELINE_COMPILED", "off", "compiled", False),
         ("HOST", "", "host", "127.0.0.1"),
     ],
 )

@@ -8,7 +8,7 @@ import strawberry
 
 from app import model
 from app.api.connections import DEFAULT_PARTS, MAX_PARTS, ConnectionValue, EdgeValue, parts, size
-from app.api.context import UNREADABLE, Info, view_of
+from app.api.context import UNREADABLE, Info, projected, view_of
 from app.api.node import Bound
 from app.api.scalars import Cursor
 from app.api.types.activity import ActivityConnection
@@ -25,39 +25,42 @@ class Contents:
     @strawberry.field(
         graphql_type=ActivityConnection | None,
         description=f"In the order of their schedule; first is at most 1000. {UNREADABLE}",
+        extensions=projected("activities"),
     )
     @staticmethod
-    async def activities(
+    def activities(
         root: Row,
-        info: Info,
+        found: tuple[model.Activity, ...],
         first: int | None = None,
         after: Cursor | None = None,
         status: list[ActivityStatus] | None = None,
         activity_type: str | None = None,
     ) -> ConnectionValue[Bound[model.Activity]]:
-        found = [
-            Bound(root.ref, activity)
-            for activity in (await view_of(root, info)).projection.activities
+        ref = root.ref
+        activities = [
+            Bound(ref, activity)
+            for activity in found
             if (not status or activity.status in status)
             and (activity_type is None or activity.activity_type == activity_type)
         ]
-        return parts("activities", found, lambda each: each.value.scheduled_event_id, first, after)
+        return parts("activities", activities, lambda each: each.value.scheduled_event_id, first, after)
 
     @strawberry.field(
         graphql_type=TimelineConnection | None,
         description=f"In the order of their start; first is at most 1000. {UNREADABLE}",
+        extensions=projected("timeline"),
     )
     @staticmethod
-    async def timeline(
+    def timeline(
         root: Row,
-        info: Info,
+        found: tuple[model.TimelineItem, ...],
         first: int | None = None,
         after: Cursor | None = None,
         kinds: list[TimelineKind] | None = None,
     ) -> ConnectionValue[Bound[model.TimelineItem]]:
-        items = (await view_of(root, info)).projection.timeline
-        found = [Bound(root.ref, item) for item in items if not kinds or item.kind in kinds]
-        return parts("timeline", found, lambda each: each.value.key, first, after)
+        ref = root.ref
+        items = [Bound(ref, item) for item in found if not kinds or item.kind in kinds]
+        return parts("timeline", items, lambda each: each.value.key, first, after)
 
     @strawberry.field(
         graphql_type=HistoryEventConnection | None,

@@ -13,7 +13,7 @@ from strawberry.scalars import JSON
 from app import model, registry
 from app.access import Exposure, Part, withheld
 from app.api.connections import Connection, ConnectionValue
-from app.api.context import UNREADABLE, Info, view_of
+from app.api.context import UNREADABLE, Info, projected, view_of
 from app.api.human import span
 from app.api.node import Bound, Node
 from app.api.scalars import Cursor
@@ -176,15 +176,17 @@ class WorkflowExecution(Node, Contents, Family, Answers):
         seen = exposure(info, target_of(root), Part.FAILURE)
         return [replace(each, message=without_reason(seen, each.message)) for each in found]
 
-    @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE)
+    @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE, extensions=projected("phases"))
     @staticmethod
-    async def phases(root: Row, info: Info) -> Sequence[model.Phase]:
-        return (await view_of(root, info)).projection.phases
+    def phases(root: Row, found: tuple[model.Phase, ...]) -> Sequence[model.Phase]:
+        return found
 
-    @strawberry.field(graphql_type=list[Compensation] | None, description=UNREADABLE)
+    @strawberry.field(
+        graphql_type=list[Compensation] | None, description=UNREADABLE, extensions=projected("compensations")
+    )
     @staticmethod
-    async def compensations(root: Row, info: Info) -> list[Bound[model.Compensation]]:
-        return [Bound(root.ref, each) for each in (await view_of(root, info)).projection.compensations]
+    def compensations(root: Row, found: tuple[model.Compensation, ...]) -> list[Bound[model.Compensation]]:
+        return [Bound(root.ref, each) for each in found]
 
 
 @strawberry.type

@@ -1,0 +1,135 @@
+"""The executor that completes objects and lists by compiled code where there is some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import (
+    GraphQLField,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    Undefined,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import Path, gather_with_cancel
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types.arguments import convert_arguments
+
+from app.api.compiled.listed import Listed
+from app.api.compiled.plain import SOURCES
+from app.api.compiled.plans import ORDINARY, Plan, Plans
+
+
+class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
+    """`plans` are those of the document; without them everything goes the ordinary way."""
+
+    def __init__(self, *arguments: Any, plans: Plans | None = None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        usable = plans is not None and self.middleware_manager is None
+        self._variant = plans.variant(self.variable_values) if plans is not None and usable else None
+        self._converted: dict[int, dict[str, Any]] = {}
+
+    def complete_object_value(
+        self,
+        return_type: GraphQLObjectType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        plan = self._plan(return_type, field_details_list)
+        if plan.plain is not None:
+            try:
+                return plan.plain(result)
+            except Exception:  # noqa: BLE001 - told by the ordinary way
+                plan = ORDINARY
+        is_type_of = return_type.is_type_of
+        if plan.mixed is not None and (is_type_of is None or is_type_of(result, info) is True):
+            results: dict[str, Any] = {}
+            waiting: list[str] = []
+            try:
+                plan.mixed.begin(self, result, path, False, results, waiting)
+            except Exception:
+                self.settle(results, waiting)
+                raise
+            return self.together(results, waiting) if waiting else results
+        return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
+
+    def complete_list_value(
+        self,
+        return_type: GraphQLList[GraphQLOutputType],
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        item_type: Any = return_type.of_type
+        type_: Any = item_type.of_type if is_non_null_type(item_type) else item_type
+        if type(result) in {list, tuple} and is_object_type(type_):
+            plan = self._plan(type_, field_details_list)
+            if plan.plain is not None:
+                try:
+                    return [plan.plain(each) for each in result]
+                except Exception:  # noqa: BLE001 - told by the ordinary way
+                    plan = ORDINARY
+            if plan.mixed is not None and SOURCES.hold(result):
+                return Listed(self, item_type, type_, field_details_list, info, path, plan.mixed).completed(result)
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _plan(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Plan:
+        return ORDINARY if self._variant is None else self._variant.plan(type_, details, self.collect_subfields)
+
+    def put(
+        self,
+        type_: GraphQLObjectType,
+        details: FieldDetailsList,
+        source: Any,
+        path: Path,
+        key: str,
+        results: dict[str, Any],
+        waiting: list[str],
+    ) -> None:
+        """One field the ordinary way; its name is added to those that are waited for where it is not there yet."""
+        result = self.execute_field(type_, source, details, Path(path, key, type_.name), None)
+        if result is not Undefined:
+            results[key] = result
+            if self.is_awaitable(result):
+                waiting.append(key)
+
+    def settle(self, results: dict[str, Any], waiting: Sequence[str]) -> None:
+        """Nobody waits for these fields any more."""
+        if waiting:
+            self.settle_in_background([results[key] for key in waiting])
+
+    async def together(self, results: dict[str, Any], waiting: Sequence[str]) -> dict[str, Any]:
+        if len(waiting) == 1:
+            results[waiting[0]] = await results[waiting[0]]
+        else:
+            found = await gather_with_cancel(*(results[key] for key in waiting))
+            results.update(zip(waiting, found, strict=True))
+        return results
+
+    def arguments(self, field: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
+        """The arguments of a field: the same for every source."""
+        known = self._converted.get(id(details))
+        if known is None:
+            node = details[0].node
+            given = get_argument_values(field, node, self.variable_values, None, self.hide_suggestions)
+            definition = field.extensions["strawberry-definition"]
+            converter = self.schema.extensions["strawberry-definition"].schema_converter
+            known = self._converted[id(details)] = convert_arguments(
+                given,
+                definition.arguments,
+                scalar_registry=converter.scalar_registry,
+                config=converter.config,
+                info=None,
+            )
+        return known

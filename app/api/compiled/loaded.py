@@ -1,0 +1,38 @@
+"""Fields that need one thing loaded, which a list can load for all of its items at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from strawberry.extensions import FieldExtension
+from strawberry.extensions.field_extension import AsyncExtensionResolver
+from strawberry.types import Info
+from strawberry.types.field import StrawberryField
+
+One = Callable[[Any, Any], Awaitable[Any]]
+"""What is loaded for one source, from the operation's context and the source; gathered into batches."""
+Many = Callable[[Any, Sequence[Any], frozenset[str] | None], Awaitable[Sequence[Any]]]
+"""The same for many at once, in order, an exception in the place of one that cannot be loaded. Only the named parts are
+needed; None stands for all."""
+
+
+class Loaded(FieldExtension):
+    """Gives the resolver `argument`: the `part` of what is loaded for the source.
+
+    The resolver must be synchronous and take its source, that argument, and arguments of GraphQL only.
+    """
+
+    def __init__(self, one: One, many: Many, part: str, argument: str = "found") -> None:
+        self.one = one
+        self.many = many
+        self.part = part
+        self.argument = argument
+
+    def apply(self, field: StrawberryField) -> None:
+        """The argument is ours, not a client's."""
+        field.arguments = [each for each in field.arguments if each.python_name != self.argument]
+
+    async def resolve_async(self, next_: AsyncExtensionResolver, source: Any, info: Info, **arguments: Any) -> Any:
+        found = await self.one(info.context, source)
+        return await next_(source, info, **{self.argument: getattr(found, self.part)}, **arguments)
