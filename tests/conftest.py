@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 import uuid
@@ -36,10 +37,21 @@ class TemporalServer:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the maintenance database of a Postgres that lives for the session."""
+    """The URL of the maintenance database of a Postgres that lives for the session; it need not outlive the machine."""
     server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server.psql("alter system set fsync = off; select pg_reload_conf();")
     yield server.get_uri()
     server.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What a test configures of logging goes to a stream that is gone after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def database_url(server: str, name: str) -> str:

@@ -13,6 +13,7 @@ from starlette.datastructures import Secret
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from app import log
 from app.access import Role
 from tests.conftest import TemporalServer
 from tests.integration.guarded import PROTOCOL, SECRET, Guarded, code_of, events_of, guarded, subscribed
@@ -305,6 +306,7 @@ async def test_a_cookie_opens_streams_and_nothing_else(gateway: Guarded) -> None
 
 
 async def test_a_ticket_is_in_no_log(gateway: Guarded, capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure("console", "info")
     key = await gateway.key(Role.ADMIN)
     workflow_id = await started(gateway, key)
     ticket = (await gateway.data(key, TICKET))["createStreamTicket"]["ticket"]
