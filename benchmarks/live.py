@@ -92,7 +92,13 @@ class Clock:
 async def gateway(url: str) -> AsyncIterator[tuple[int, psutil.Process]]:
     with bind("127.0.0.1", 0) as free:
         port: int = free.getsockname()[1]
-    environment = {**os.environ, "DATABASE_URL": url, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PORT": str(port)}
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "TEMPORAL_ADDRESS": "127.0.0.1:1",
+        "PORT": str(port),
+        "TIDELINE_AUTH": "open",
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", "serve", env=environment, stderr=asyncio.subprocess.DEVNULL
     )

@@ -16,6 +16,7 @@ from app.model import Activity, Execution, ExecutionRef, TimelineItem
 from app.store.alerts import Alert
 
 T = TypeVar("T")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _SIZES = {"WorkflowExecution": 3, "Activity": 4, "TimelineItem": 4, "Alert": 1}
 """How many parts the id of each kind has."""
 
@@ -66,7 +67,8 @@ def node_id_of(ref: ExecutionRef) -> strawberry.ID:
 
 
 def _sealed(kind: str, *parts: str) -> strawberry.ID:
-    return strawberry.ID(base64.urlsafe_b64encode(f"{kind}:".encode() + orjson.dumps(parts)).decode("ascii"))
+    packed = binascii.b2a_base64(f"{kind}:".encode() + orjson.dumps(parts), newline=False)
+    return strawberry.ID(packed.translate(_URL_SAFE).decode("ascii"))
 
 
 def parse_node_id(text: str, argument: str) -> tuple[str, list[str]]:

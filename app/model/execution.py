@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from app.model.activity import PendingActivity, PendingWorkflowTask
 from app.model.values import Json
@@ -35,9 +36,9 @@ class WorkflowStatus(StrEnum):
         return self not in {WorkflowStatus.RUNNING, WorkflowStatus.PAUSED}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Execution:
-    """One run as the lists show it: a row of the index."""
+    """One run as the lists show it: a row of the index. Without slots, so that a page of rows is made at once."""
 
     namespace: str
     workflow_id: str
@@ -71,6 +72,14 @@ class Execution:
     @property
     def ref(self) -> ExecutionRef:
         return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+
+    @classmethod
+    def made_of(cls, values: dict[str, Any]) -> Execution:
+        """The run with these values of all its fields, which it keeps. Many times faster than one field at a time,
+        which is how a frozen dataclass begins."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "__dict__", values)
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ OPEN = "('RUNNING', 'PAUSED')"
 COLUMNS = tuple(each.name for each in fields(Execution))
 """The table's columns are named and ordered as the fields of Execution."""
 _KEY = ("namespace", "workflow_id", "run_id")
-_STATUS = COLUMNS.index("status")
+_STATUSES = {status.value: status for status in WorkflowStatus}
 
 # Visibility, describe and history each know some fields that the others do not.
 _KEPT_WHERE_UNKNOWN = {
@@ -258,6 +259,6 @@ def ref_of(row: Row) -> ExecutionRef:
 
 def execution_of(row: Row, width: int | None = None) -> Execution:
     """The run of a row, which may have more columns behind the first `width`."""
-    values: list[Any] = list(row.values())[:width]
-    values[_STATUS] = WorkflowStatus(values[_STATUS])
-    return Execution(*values)
+    values: dict[str, Any] = dict(row.items()) if width is None else dict(islice(row.items(), width))
+    values["status"] = _STATUSES[values["status"]]
+    return Execution.made_of(values)

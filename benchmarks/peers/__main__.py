@@ -67,7 +67,12 @@ async def started(stack: AsyncExitStack, url: str, folder: Path) -> tuple[Server
         port = servers.free_port()
         return Server(name, port, await stack.enter_async_context(servers.served(command, port, environment, place)))
 
-    apart = {"DATABASE_URL": url, "TEMPORAL_ADDRESS": "127.0.0.1:1", "TIDELINE_BUS_URL": "memory://"}
+    apart = {
+        "DATABASE_URL": url,
+        "TEMPORAL_ADDRESS": "127.0.0.1:1",
+        "TIDELINE_AUTH": "open",
+        "TIDELINE_BUS_URL": "memory://",
+    }
     here = Path(__file__).parents[2]
     ours = await server("Tideline", servers.gateway(), {**apart, "PYTHONPATH": str(here)}, folder)
     try:

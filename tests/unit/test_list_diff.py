@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.hub.list_diff import Difference, difference
@@ -8,9 +10,7 @@ from tests.unit.test_indexer_writer import ROW
 
 
 def run(name: str, length: int = 1) -> Execution:
-    return Execution(
-        **{**{each: getattr(ROW, each) for each in ROW.__slots__}, "run_id": name, "history_length": length}
-    )
+    return replace(ROW, run_id=name, history_length=length)
 
 
 A, B, C, D = (run(name) for name in "abcd")
