@@ -155,12 +155,13 @@ class Place:
         return self.tail.failed or self.tail.has_dropped(self._number)
 
     def take(self) -> Answer | None:
-        """The next answer, where there is one already."""
+        """The next answer, where there is one already; of states, the newest."""
         while (found := self.tail.at(self._number)) is not None:
             self._number += 1
             mark, answer = found
+            is_outdated = answer.is_state and self.tail.at(self._number) is not None
             # The tail may have been behind when this one joined.
-            if not self._reached.covers(mark):
+            if not is_outdated and not self._reached.covers(mark):
                 return answer
         return None
 

@@ -77,6 +77,14 @@ def test_a_tail_that_was_behind_gives_nothing_twice() -> None:
     assert [made.body for made in iter(place.take, None)] == [b"a7", b"b1"]
 
 
+def test_who_is_slow_is_given_the_newest_state_only() -> None:
+    tail = Tail(Mark("a", 0))
+    place = Place(tail, 0, Mark("a", 0))
+    for number in range(1, 4):
+        tail.add(Mark("a", number), answer(str(number), is_state=True))
+    assert [made.body for made in iter(place.take, None)] == [b"3"]
+
+
 async def stream(*updates: tuple[Mark | None, Answer]) -> Answers:
     for mark, made in updates:
         yield mark, made
