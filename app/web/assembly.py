@@ -6,15 +6,20 @@ from contextlib import AsyncExitStack
 
 from app.bus import Bus
 from app.gateway import Acting, Gateway, Reading, Watching
+from app.gateway.activities import Activities
+from app.gateway.acts import Acts
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
+from app.gateway.many import Many
 from app.gateway.operating import Operating
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
+from app.gateway.runs import Runs
 from app.gateway.stats import StatsReading
+from app.gateway.writing import Writing
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
 from app.indexer.writer import CHANGES
@@ -29,6 +34,7 @@ from app.store.executions import Executions
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
 from app.store.stats import Statistics
+from app.temporal.capabilities import Offers
 from app.temporal.connection import Temporal
 
 
@@ -48,9 +54,10 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
     reading = Reading(temporal, executions, archive, hub, insights)
     registry = Registry()
     recording = Recording(Audit(database), temporal.default_namespace)
+    writing, acts = Writing(temporal, executions, changed), Acts(reading, recording)
     return Gateway(
         reading=reading,
-        acting=Acting(temporal, executions, recording, reading, registry, changed),
+        acting=Acting(temporal, recording, reading, registry, writing),
         watching=Watching(reading, hub, insights),
         registry=registry,
         health=health,
@@ -61,4 +68,8 @@ async def assemble(stack: AsyncExitStack, temporal: Temporal, database: Database
         operating=Operating(temporal),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
+        runs=Runs(temporal, acts, writing),
+        activities=Activities(temporal, acts, reading, writing),
+        many=Many(recording),
+        offers=Offers(temporal),
     )

@@ -47,23 +47,6 @@ class StartWorkflowInput:
         )
 
 
-@strawberry.input
-class SignalWorkflowInput:
-    workflow_id: str
-    run_id: strawberry.ID | None = strawberry.field(default=None, description="The latest run where not given.")
-    namespace: str | None = None
-    signal_name: str
-    args: list[JSON] | None = None
-
-
-@strawberry.input
-class CancelWorkflowInput:
-    workflow_id: str
-    run_id: strawberry.ID | None = strawberry.field(default=None, description="The latest run where not given.")
-    namespace: str | None = None
-    reason: str = strawberry.field(default="", description="Kept in the run's history.")
-
-
 @strawberry.input(description="A run by name; without runId the latest.")
 class WorkflowRef:
     workflow_id: str

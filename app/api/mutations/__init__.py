@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.mutations.activities import ActivityMutation
+from app.api.mutations.many import ManyMutation
+from app.api.mutations.runs import RunMutation
 from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
     WorkflowMutation,
+    RunMutation,
+    ActivityMutation,
+    ManyMutation,
 ):
     """Every root field of acting."""

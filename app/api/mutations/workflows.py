@@ -1,12 +1,12 @@
-"""Starting, signalling and cancelling runs."""
+"""Starting runs."""
 
 from __future__ import annotations
 
 import strawberry
 
 from app.api.context import Info
-from app.api.inputs import CancelWorkflowInput, SignalWorkflowInput, StartWorkflowInput
-from app.api.mutations.payloads import StartWorkflowPayload, UserError, WorkflowPayload, errors, shown
+from app.api.inputs import StartWorkflowInput
+from app.api.mutations.payloads import StartWorkflowPayload, UserError, errors, shown
 from app.errors import BadUserInput, Refusal
 
 
@@ -24,24 +24,3 @@ class WorkflowMutation:
         return StartWorkflowPayload(
             execution=shown(outcome.execution), created=outcome.created, user_errors=errors(outcome)
         )
-
-    @strawberry.mutation(description="Send a signal to an open run.")
-    @staticmethod
-    async def signal_workflow(info: Info, input: SignalWorkflowInput) -> WorkflowPayload:
-        outcome = await info.context.gateway.acting.signal(
-            info.context.caller,
-            input.namespace,
-            input.workflow_id,
-            input.run_id,
-            input.signal_name,
-            input.args or [],
-        )
-        return WorkflowPayload(execution=shown(outcome.execution), user_errors=errors(outcome))
-
-    @strawberry.mutation(description="Ask an open run to cancel itself; it decides when and how.")
-    @staticmethod
-    async def cancel_workflow(info: Info, input: CancelWorkflowInput) -> WorkflowPayload:
-        outcome = await info.context.gateway.acting.cancel(
-            info.context.caller, input.namespace, input.workflow_id, input.run_id, input.reason
-        )
-        return WorkflowPayload(execution=shown(outcome.execution), user_errors=errors(outcome))
