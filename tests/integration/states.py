@@ -28,12 +28,12 @@ TOKENS: dict[str, bytes] = {}
 
 
 @activity.defn
-async def refusing() -> None:
+async def refusing() -> Any:
     raise ApplicationError("not yet")
 
 
 @activity.defn
-async def elsewhere() -> str:
+async def elsewhere() -> Any:
     info = activity.info()
     TOKENS[str(info.workflow_id)] = info.task_token
     activity.raise_complete_async()
