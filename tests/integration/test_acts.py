@@ -16,6 +16,7 @@ from app.temporal import reads
 from tests.conftest import TemporalServer
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 from tests.integration.states import CLOSED, STATES, Handle, Stage, staged
+from tests.waiting import eventually
 
 DONE = "execution { workflowId runId status } userErrors { code path message }"
 MUTATIONS: Mapping[str, str] = {
@@ -70,9 +71,14 @@ def code(payload: Any) -> str | None:
     return errors[0]["code"] if errors else None
 
 
-async def events(stage: Stage, handle: Handle, kind: EventType.ValueType) -> list[Any]:
-    history = await handle.fetch_history()
-    return [getattr(each, each.WhichOneof("attributes") or "") for each in history.events if each.event_type == kind]
+async def events(handle: Handle, kind: EventType.ValueType) -> list[Any]:
+    """Those of a kind, once there is one: Temporal keeps back what happens while a workflow task is worked on."""
+
+    async def found() -> list[Any]:
+        history = await handle.fetch_history()
+        return [each for each in history.events if each.event_type == kind]
+
+    return [getattr(each, each.WhichOneof("attributes") or "") for each in await eventually(found)]
 
 
 @pytest.mark.parametrize("action", MUTATIONS)
@@ -138,20 +144,20 @@ async def test_what_is_offered_is_what_can_be_done(host: Host, stage: Stage) -> 
 async def test_the_history_says_who_and_why(host: Host, stage: Stage) -> None:
     run = await stage.running()
     await act(host, "SIGNAL", run)
-    [signal] = await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+    [signal] = await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
     assert signal.identity == "tideline:anybody"
     await act(host, "PAUSE", run)
     await act(host, "UNPAUSE", run)
-    [paused] = await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED)
-    [unpaused] = await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED)
+    [paused] = await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED)
+    [unpaused] = await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED)
     assert (paused.identity, paused.reason, unpaused.reason) == ("tideline:anybody", "wait", "go on")
     await act(host, "TERMINATE", run)
-    [terminated] = await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)
+    [terminated] = await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)
     assert (terminated.identity, terminated.reason) == ("tideline:anybody", "stuck")
     assert terminated.details.payloads[0].data == b'{"why":1}'
     run = await stage.running()
     await act(host, "CANCEL", run)
-    [cancelled] = await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+    [cancelled] = await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
     assert (cancelled.identity, cancelled.cause) == ("tideline:anybody", "no longer")
 
 
@@ -163,18 +169,18 @@ async def test_a_repeated_request_is_one_act(host: Host, stage: Stage, action: s
     first, second = [await act(host, action, run, more='idempotencyKey: "k1"') for _ in range(2)]
     assert first["userErrors"] == second["userErrors"] == []
     if action == "SIGNAL":
-        assert len(await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)) == 1
+        assert len(await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)) == 1
     elif action == "RESET":
         assert first["execution"]["runId"] == second["execution"]["runId"]
         other = await act(host, action, run, more='idempotencyKey: "k2"')
         assert other["execution"]["runId"] != first["execution"]["runId"]
     elif action == "UPDATE":
         assert first["update"] == second["update"]
-        assert len(await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)) == 1
+        assert len(await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)) == 1
     elif action == "PAUSE":
-        assert len(await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED)) == 1
+        assert len(await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED)) == 1
     else:
-        assert len(await events(stage, run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)) == 1
+        assert len(await events(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)) == 1
 
 
 ROLES = {
