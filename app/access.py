@@ -33,14 +33,29 @@ class Action(StrEnum):
     READ = "READ"
     START = "START"
     SIGNAL = "SIGNAL"
+    UPDATE = "UPDATE"
+    QUERY = "QUERY"
     CANCEL = "CANCEL"
     SCHEDULE = "SCHEDULE"
+    TERMINATE = "TERMINATE"
+    RESET = "RESET"
+    PAUSE = "PAUSE"
+    UNPAUSE = "UNPAUSE"
+    DELETE = "DELETE"
+    ACT_ON_ACTIVITIES = "ACT_ON_ACTIVITIES"
 
+    @property
+    def phrase(self) -> str:
+        """What somebody may or may not do, in words."""
+        return "act on activities" if self is Action.ACT_ON_ACTIVITIES else f"{self.lower()} workflows"
+
+
+_OPERATING = frozenset(Action) - {Action.START, Action.DELETE}
 
 _PERMISSIONS: Mapping[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset({Action.READ}),
     Role.STARTER: frozenset({Action.READ, Action.START}),
-    Role.OPERATOR: frozenset({Action.READ, Action.SIGNAL, Action.CANCEL, Action.SCHEDULE}),
+    Role.OPERATOR: _OPERATING,
     Role.ADMIN: frozenset(Action),
     Role.PLATFORM: frozenset(Action),
 }
@@ -89,7 +104,7 @@ def may(identity: Identity, action: Action) -> bool:
 def require(identity: Identity, action: Action) -> None:
     """Raise Forbidden unless the identity may do this at all."""
     if not may(identity, action):
-        raise Forbidden(f"{identity.subject} may not {action.lower()} workflows: that needs another role.")
+        raise Forbidden(f"{identity.subject} may not {action.phrase}: that needs another role.")
 
 
 def require_visible(identity: Identity, execution: Execution | None, workflow_id: str) -> Execution:

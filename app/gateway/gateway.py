@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.gateway.acting import Acting
+from app.gateway.activities import Activities
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
+from app.gateway.many import Many
 from app.gateway.operating import Operating
 from app.gateway.polling import Polling
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
+from app.gateway.runs import Runs
 from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
 from app.gateway.watching import Watching
 from app.limits import Subscriptions
 from app.registry import Registry
+from app.temporal.capabilities import Offers
 from app.temporal.payloads import Payloads
 
 
@@ -28,7 +31,6 @@ from app.temporal.payloads import Payloads
 class Gateway:
     reading: Reading
     starting: Starting
-    acting: Acting
     consistency: Consistency
     watching: Watching
     registry: Registry
@@ -44,3 +46,7 @@ class Gateway:
     polling: Polling
     subscriptions: Subscriptions
     audit: AuditReading
+    runs: Runs
+    activities: Activities
+    many: Many
+    offers: Offers

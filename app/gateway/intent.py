@@ -58,8 +58,7 @@ class Intent:
     `mutation` is the root field. `input` is all that makes it another request where it differs: a dataclass or JSON.
     `prepare` is given the request id, changes nothing and raises refusals; `act` raises refusals only where nothing
     was done. `lease` is how many seconds others with the key wait for this one; 0 where Temporal takes the same act
-    twice for one. `starts`: it makes a run, and the key is kept at least as long as that. `what` names the things
-    that `action` is done to.
+    twice for one. `starts`: it makes a run, and the key is kept at least as long as that.
     """
 
     action: Action
@@ -74,7 +73,6 @@ class Intent:
     detail: Mapping[str, Json] = field(default_factory=dict)
     lease: float = 0.0
     starts: bool = False
-    what: str = "workflows"
 
     def key_of(self, caller: Caller) -> Key | None:
         """The key within the caller's tenant and environment; None without one. Refusal for one that cannot be."""

@@ -230,7 +230,7 @@ async def _awaited(work: Awaitable[object]) -> None:
 
 def _permit(caller: Caller, intent: Intent) -> None:
     if not may(caller.identity, intent.action):
-        raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {intent.action.lower()} {intent.what}.")
+        raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {intent.action.phrase}.")
 
 
 def _mismatch(intent: Intent) -> Refusal:

@@ -224,12 +224,12 @@ def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
     """What a start may need besides the permission to start."""
     needed = []
     if begin.input:
-        needed.append(Action.SIGNAL)
+        needed.append(Action.UPDATE if "update" in begin.input else Action.SIGNAL)
     if wanted.id_conflict_policy is IdConflictPolicy.TERMINATE_EXISTING:
-        needed.append(Action.CANCEL)
+        needed.append(Action.TERMINATE)
     for action in needed:
         if not may(caller.identity, action):
-            raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.lower()} workflows.")
+            raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {action.phrase}.")
     if begin.wait is not None and not (math.isfinite(begin.wait) and 0 <= begin.wait <= LONGEST_WAIT):
         message = f"waitForResultSeconds is 0 to {LONGEST_WAIT:g}; it is {begin.wait:g}."
         raise Refusal("INVALID_INPUT", message, path=("waitForResultSeconds",))

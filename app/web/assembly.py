@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from app.bus import Bus
-from app.gateway import Acting, Gateway, Reading, Watching
+from app.gateway import Gateway, Reading, Watching
+from app.gateway.activities import Activities
+from app.gateway.acts import Acts
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
@@ -13,6 +15,7 @@ from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
 from app.gateway.insights import Insights
+from app.gateway.many import Many
 from app.gateway.once import Once
 from app.gateway.operating import Operating
 from app.gateway.outcomes import Outcomes
@@ -20,9 +23,11 @@ from app.gateway.planning import Planning
 from app.gateway.polling import Polling
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
+from app.gateway.runs import Runs
 from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
+from app.gateway.writing import Writing
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
 from app.indexer.writer import CHANGES
@@ -40,6 +45,7 @@ from app.store.idempotency import Idempotency
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
 from app.store.stats import Statistics
+from app.temporal.capabilities import Offers
 from app.temporal.connection import Temporal
 
 
@@ -77,10 +83,10 @@ async def assemble(
     consistency = Consistency(temporal, executions, changed)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
+    writing, acts = Writing(temporal, executions, changed), Acts(reading, recording)
     return Gateway(
         reading=reading,
         starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
-        acting=Acting(temporal, outcomes),
         consistency=consistency,
         watching=watching,
         registry=registry,
@@ -96,4 +102,8 @@ async def assemble(
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
         subscriptions=subscriptions,
         audit=AuditReading(audit),
+        runs=Runs(temporal, acts, writing),
+        activities=Activities(temporal, acts, reading, writing),
+        many=Many(recording),
+        offers=Offers(temporal),
     )
