@@ -48,6 +48,8 @@ def node_id(value: object) -> strawberry.ID:
     match value:
         case Execution():
             return _sealed("WorkflowExecution", *_parts(value.ref))
+        case ExecutionRef():
+            return _sealed("WorkflowExecution", *_parts(value))
         case Alert():
             return _sealed("Alert", str(value.id))
         case Bound(ref=ref, value=Activity() as activity):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 from app.access import Action
 from app.errors import Refusal, TidelineError
 from app.gateway.acts import Act, Acts
 from app.gateway.caller import Caller, Refused
+from app.gateway.intent import Attempt, Done
 from app.gateway.reading import Name, Reading
-from app.gateway.writing import Writing
 from app.log import logger
-from app.model import Activity, Execution, Json
+from app.model import Activity, ActivityStatus, Execution, ExecutionRef, Json
 from app.temporal import activities
 from app.temporal.activities import ActivityOptions, ActivityRef, Beat, Failed
 from app.temporal.connection import Temporal
@@ -54,27 +54,25 @@ class ActivityOutcome:
     activity: Activity | None = None
     beat: Beat | None = None
     refusals: tuple[Refusal, ...] = ()
+    token: str | None = None
 
 
 class Activities:
-    def __init__(self, temporal: Temporal, acts: Acts, reading: Reading, writing: Writing) -> None:
+    def __init__(self, temporal: Temporal, acts: Acts, reading: Reading) -> None:
         self._temporal = temporal
         self._acts = acts
         self._reading = reading
-        self._writing = writing
 
-    async def pause(
-        self, caller: Caller, name: ActivityName, reason: str, request_id: str | None = None
-    ) -> ActivityOutcome:
+    async def pause(self, caller: Caller, name: ActivityName, reason: str, key: str | None = None) -> ActivityOutcome:
         """Begin no further attempt."""
 
         async def work(which: ActivityRef, request: str) -> None:
             await activities.pause(self._temporal, which, reason, identity=caller.name, request_id=request)
 
-        return await self._outcome(caller, "pauseActivity", name, work, request_id)
+        return await self._outcome(caller, "pauseActivity", name, {"reason": reason}, work, key)
 
     async def unpause(
-        self, caller: Caller, name: ActivityName, jitter: float | None, request_id: str | None = None
+        self, caller: Caller, name: ActivityName, jitter: float | None, key: str | None = None
     ) -> ActivityOutcome:
         """Begin attempts again; Temporal takes it for one that is not paused as well."""
 
@@ -82,10 +80,10 @@ class Activities:
             _check_span("jitterSeconds", jitter)
             await activities.unpause(self._temporal, which, jitter, identity=caller.name)
 
-        return await self._outcome(caller, "unpauseActivity", name, work, request_id)
+        return await self._outcome(caller, "unpauseActivity", name, {"jitter": jitter}, work, key)
 
     async def reset(
-        self, caller: Caller, name: ActivityName, wanted: ResetActivityWanted, request_id: str | None = None
+        self, caller: Caller, name: ActivityName, wanted: ResetActivityWanted, key: str | None = None
     ) -> ActivityOutcome:
         """Begin at the first attempt again."""
 
@@ -101,10 +99,10 @@ class Activities:
                 identity=caller.name,
             )
 
-        return await self._outcome(caller, "resetActivity", name, work, request_id)
+        return await self._outcome(caller, "resetActivity", name, wanted, work, key)
 
     async def update_options(
-        self, caller: Caller, name: ActivityName, options: ActivityOptions, request_id: str | None = None
+        self, caller: Caller, name: ActivityName, options: ActivityOptions, key: str | None = None
     ) -> ActivityOutcome:
         """Change its options."""
 
@@ -112,41 +110,53 @@ class Activities:
             _check_options(options)
             await activities.update_options(self._temporal, which, options, identity=caller.name)
 
-        return await self._outcome(caller, "updateActivityOptions", name, work, request_id)
+        return await self._outcome(caller, "updateActivityOptions", name, options, work, key)
 
     async def complete(
-        self, caller: Caller, name: ActivityName, result: Sequence[Json], request_id: str | None = None
+        self, caller: Caller, name: ActivityName, result: Sequence[Json], key: str | None = None
     ) -> ActivityOutcome:
         """End it with a result, in its worker's stead."""
 
         async def work(which: ActivityRef, _: str) -> None:
             await activities.complete(self._temporal, which, result, identity=caller.name)
 
-        return await self._outcome(caller, "completeActivity", name, work, request_id)
+        def completed(found: Activity) -> bool:
+            return found.status is ActivityStatus.COMPLETED
 
-    async def fail(
-        self, caller: Caller, name: ActivityName, failed: Failed, request_id: str | None = None
-    ) -> ActivityOutcome:
+        return await self._outcome(caller, "completeActivity", name, {"result": list(result)}, work, key, completed)
+
+    async def fail(self, caller: Caller, name: ActivityName, failed: Failed, key: str | None = None) -> ActivityOutcome:
         """End its attempt with a failure, in its worker's stead."""
 
         async def work(which: ActivityRef, _: str) -> None:
             await activities.fail(self._temporal, which, failed, identity=caller.name)
 
-        return await self._outcome(caller, "failActivity", name, work, request_id)
+        def failing(found: Activity) -> bool:
+            return failed.message in {each.message for each in (found.failure, found.last_failure) if each}
+
+        return await self._outcome(caller, "failActivity", name, failed, work, key, failing)
 
     async def heartbeat(
-        self, caller: Caller, name: ActivityName, details: Sequence[Json], request_id: str | None = None
+        self, caller: Caller, name: ActivityName, details: Sequence[Json], key: str | None = None
     ) -> ActivityOutcome:
         """Say that its running attempt is alive."""
 
         async def work(which: ActivityRef, _: str) -> Beat:
             return await activities.heartbeat(self._temporal, which, details, identity=caller.name)
 
-        return await self._outcome(caller, "heartbeatActivity", name, work, request_id)
+        return await self._outcome(caller, "heartbeatActivity", name, {"details": list(details)}, work, key)
 
     async def _outcome(
-        self, caller: Caller, mutation: str, name: ActivityName, work: Work, request_id: str | None
+        self,
+        caller: Caller,
+        mutation: str,
+        name: ActivityName,
+        given: object,
+        work: Work,
+        key: str | None,
+        is_done: Callable[[Activity], bool] | None = None,
     ) -> ActivityOutcome:
+        """`is_done` tells by the activity whether an earlier try, of which nobody heard, has done it."""
         problem: Refusal | None = None
         try:
             run, activity_id, token = _resolved(name)
@@ -155,16 +165,33 @@ class Activities:
             problem, activity_id, token = refusal, name.activity_id or "", None
             run = Name(name.namespace or "", name.workflow_id or "", name.run_id)
 
-        async def act(execution: Execution, request: str) -> tuple[Execution, Beat | None]:
-            beat = await work(ActivityRef(execution.ref, activity_id, token), request)
-            return await self._writing.written(execution.ref), beat
+        async def act(ref: ExecutionRef, attempt: Attempt) -> Done:
+            beat = await work(ActivityRef(ref, activity_id, token), attempt.request_id)
+            return await self._acts.done(ref, **({"beat": asdict(beat)} if beat else {}))
 
-        done = Act(mutation, Action.ACT_ON_ACTIVITIES, act, {"activityId": activity_id}, problem=problem)
+        async def stands(ref: ExecutionRef, _: Attempt) -> Done | None:
+            done = await self._acts.done(ref)
+            found = await self._activity(done.rows[0], activity_id) if done.rows else None
+            return done if found is not None and is_done is not None and is_done(found) else None
+
+        told_of = {"activityId": activity_id, "taskToken": name.task_token, "given": given}
+        wanted = Act(
+            mutation,
+            Action.ACT_ON_ACTIVITIES,
+            told_of,
+            act,
+            stands,
+            {"activityId": activity_id},
+            problem=problem,
+        )
         try:
-            execution, beat = await self._acts.perform(caller, run, done, request_id)
+            told = await self._acts.perform(caller, run, wanted, key)
         except Refused as refused:
             return ActivityOutcome(refusals=refused.refusals)
-        return ActivityOutcome(execution, await self._activity(execution, activity_id), beat)
+        outcome = await self._acts.shown(caller, told)
+        beat = Beat(**told.kept["beat"]) if "beat" in told.kept else None
+        found = await self._activity(outcome.execution, activity_id) if outcome.execution else None
+        return ActivityOutcome(outcome.execution, found, beat, outcome.refusals, outcome.token)
 
     async def _activity(self, execution: Execution, activity_id: str) -> Activity | None:
         """The one that was scheduled last under this id; None where the run cannot be read: it is acted on already."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from app.access import Action
 from app.errors import Refusal, TidelineError
-from app.gateway.acts import permit
 from app.gateway.caller import Caller, Refused
+from app.gateway.intent import Attempt, Done, Intent, Plan
+from app.gateway.once import Once
 from app.gateway.reading import Name
-from app.gateway.recording import Recording
 from app.log import logger
 
 T = TypeVar("T")
@@ -32,9 +31,9 @@ class Each(Generic[T]):
     refusals: tuple[Refusal, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
 class Many:
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
+    once: Once
 
     async def each(
         self,
@@ -42,22 +41,26 @@ class Many:
         mutation: str,
         action: Action,
         names: Sequence[Name],
-        act: Callable[[Name, str], Awaitable[T]],
-        request_id: str | None = None,
+        input_: object,
+        act: Callable[[Caller, Name, str | None], Awaitable[T]],
+        key: str | None = None,
     ) -> Each[T]:
-        """Act on every run. Each has a request id of its own, which follows from the whole request's. One that goes
-        wrong does not keep the others from their turn."""
+        """Act on every run. One that goes wrong does not keep the others from their turn.
+
+        The whole request is an act of its own that does nothing but take the key. Each run has a key that follows
+        from it, so that a repetition finds what was done, and does the rest.
+        """
         try:
-            await self._permitted(caller, mutation, action, names)
+            whole = await self._taken(caller, mutation, action, names, input_, key)
         except Refused as refused:
             return Each(refusals=refused.refusals)
-        whole = uuid.UUID(request_id) if request_id else uuid.uuid4()
+        acting = replace(caller, batch=whole)
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def one(place: int, name: Name) -> T | TidelineError:
             async with turns:
                 try:
-                    return await act(name, str(uuid.uuid5(whole, f"{place} {name.workflow_id} {name.run_id}")))
+                    return await act(acting, name, None if key is None else item_key(whole, place))
                 except TidelineError as error:
                     return error
                 except Exception:
@@ -68,15 +71,33 @@ class Many:
             tasks = [group.create_task(one(place, name)) for place, name in enumerate(names)]
         return Each([task.result() for task in tasks])
 
-    async def _permitted(self, caller: Caller, mutation: str, action: Action, names: Sequence[Name]) -> None:
-        """Written down only where all are refused: else each run's act is."""
-        try:
-            permit(caller, action)
+    async def _taken(
+        self,
+        caller: Caller,
+        mutation: str,
+        action: Action,
+        names: Sequence[Name],
+        input_: object,
+        key: str | None,
+    ) -> str:
+        """The id of the whole request, the same for every one with its key."""
+
+        async def prepare(request_id: str) -> Plan:
             if len(names) > MAX_MANY:
-                raise Refusal(
-                    "TOO_MANY", f"At most {MAX_MANY} runs can be named at once; these are {len(names)}.", path=("refs",)
-                )
-        except Refusal as refusal:
-            entry = self._recording.entry(caller, mutation, None, None, {"runs": len(names)})
-            async with self._recording.recorded(entry):
-                raise refusal
+                message = f"At most {MAX_MANY} runs can be named at once; these are {len(names)}."
+                raise Refusal("TOO_MANY", message, path=("refs",))
+            return {}
+
+        async def take(attempt: Attempt) -> Done:
+            return Done({"batch": attempt.request_id})
+
+        detail: Mapping[str, int] = {"runs": len(names)}
+        told = await self.once.perform(
+            caller, Intent(action, mutation, {"names": names, "input": input_}, prepare, take, key, detail=detail)
+        )
+        return str(told.kept["batch"])
+
+
+def item_key(batch: str, place: int) -> str:
+    """The key of one of many acts: nobody else can have it, since the batch's id is random."""
+    return f"{batch}/{place}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -29,25 +28,6 @@ class Recording:
         self._audit = audit
         self._default_namespace = default_namespace
         self._late: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def recorded(self, entry: AuditEntry) -> AsyncIterator[None]:
-        """Write down what is about to happen, then how it went. Without the first, it does not happen."""
-        position = await self._audit.record(replace(entry, outcome=REQUESTED))
-        outcome = "OK"
-        try:
-            yield
-        except Exception as error:
-            outcome = outcome_of(error)
-            if isinstance(error, Refused) or (refusals := refusals_of(error)) is None:
-                raise
-            raise Refused(*refusals) from error
-        except BaseException:
-            outcome = "UNKNOWN"
-            raise
-        finally:
-            concluded = replace(entry, outcome=outcome)
-            await self.written(entry.action, lambda: self.record(concluded, position))
 
     async def refused(self, entry: AuditEntry, outcome: str, position: int | None = None) -> None:
         """Write down what was refused before anything was done; `position` is that of its REQUESTED, if there is one.
@@ -115,7 +95,7 @@ class Recording:
             tenant=identity.tenant,
             environment=identity.environment,
             request_id=caller.request_id,
-            detail=detail,
+            detail=detail if caller.batch is None else {**detail, "batch": caller.batch},
             address=caller.address,
             idempotency_key=idempotency_key,
         )

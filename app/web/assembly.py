@@ -27,7 +27,6 @@ from app.gateway.runs import Runs
 from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
-from app.gateway.writing import Writing
 from app.hub import Hub
 from app.indexer.hints import RUNS, hint_of
 from app.indexer.writer import CHANGES
@@ -83,7 +82,7 @@ async def assemble(
     consistency = Consistency(temporal, executions, changed)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
-    writing, acts = Writing(temporal, executions, changed), Acts(reading, recording)
+    acts = Acts(temporal, outcomes)
     return Gateway(
         reading=reading,
         starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
@@ -96,14 +95,14 @@ async def assemble(
         asking=Asking(temporal),
         payloads=temporal.payloads,
         operating=operating,
-        scheduling=Scheduling(temporal, operating, recording, registry),
+        scheduling=Scheduling(temporal, operating, once, outcomes.lease, registry),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
         subscriptions=subscriptions,
         audit=AuditReading(audit),
-        runs=Runs(temporal, acts, writing),
-        activities=Activities(temporal, acts, reading, writing),
-        many=Many(recording),
+        runs=Runs(temporal, acts, executions, changed),
+        activities=Activities(temporal, acts, reading),
+        many=Many(once),
         offers=Offers(temporal),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.scalars import JSON
 
+from app.api.inputs.starts import KEY
 from app.gateway.activities import ActivityName, ResetActivityWanted
 from app.temporal.activities import ActivityOptions, Failed
 
@@ -24,9 +25,7 @@ class ActivityInput:
         description="In place of workflowId and activityId: what the activity's worker was given, in base64.",
     )
     namespace: str | None = None
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same for every repetition of one request."
-    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
     @property
     def name(self) -> ActivityName:

@@ -7,6 +7,7 @@ from strawberry.scalars import JSON
 
 from app.api.inputs.acts import WorkflowRef
 from app.api.inputs.runs import REASON, ResetTarget
+from app.api.inputs.starts import KEY
 from app.gateway.reading import Name
 
 
@@ -15,9 +16,7 @@ class RunsInput:
     """Runs, and the key of the request."""
 
     refs: list[WorkflowRef] = strawberry.field(description="At most 1,000.")
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same for every repetition of one request."
-    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
     @property
     def names(self) -> list[Name]:

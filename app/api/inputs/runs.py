@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.scalars import JSON
 
+from app.api.inputs.starts import KEY
 from app.gateway.reading import Name
 from app.gateway.runs import ResetPoint, ResetWanted, UpdateWanted
 from app.temporal.resets import Replayed
@@ -20,9 +21,7 @@ class RunInput:
     workflow_id: str
     run_id: strawberry.ID | None = strawberry.field(default=None, description="The latest run where not given.")
     namespace: str | None = None
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same for every repetition of one request."
-    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
     @property
     def name(self) -> Name:

@@ -14,8 +14,7 @@ from app.api.inputs.activities import (
     UnpauseActivityInput,
     UpdateActivityOptionsInput,
 )
-from app.api.mutations.payloads import UserError, shown
-from app.api.mutations.requests import request_of
+from app.api.mutations.payloads import TOKEN, UserError, shown
 from app.api.node import Bound
 from app.api.types.activity import Activity
 from app.api.types.execution import WorkflowExecution
@@ -28,6 +27,7 @@ NEEDS = "Needs Temporal server 1.28, else NOT_SUPPORTED."
 class ActivityPayload:
     activity: Activity | None = strawberry.field(description="The activity as it is now.")
     execution: WorkflowExecution | None
+    consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
 
 
@@ -47,7 +47,7 @@ class ActivityMutation:
     async def pause_activity(info: Info, input: PauseActivityInput) -> ActivityPayload:
         return _payload(
             await info.context.gateway.activities.pause(
-                info.context.caller, input.name, input.reason, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.reason, input.idempotency_key
             )
         )
 
@@ -56,7 +56,7 @@ class ActivityMutation:
     async def unpause_activity(info: Info, input: UnpauseActivityInput) -> ActivityPayload:
         return _payload(
             await info.context.gateway.activities.unpause(
-                info.context.caller, input.name, input.jitter_seconds, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.jitter_seconds, input.idempotency_key
             )
         )
 
@@ -67,7 +67,7 @@ class ActivityMutation:
     async def reset_activity(info: Info, input: ResetActivityInput) -> ActivityPayload:
         return _payload(
             await info.context.gateway.activities.reset(
-                info.context.caller, input.name, input.wanted, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.wanted, input.idempotency_key
             )
         )
 
@@ -78,7 +78,7 @@ class ActivityMutation:
     async def update_activity_options(info: Info, input: UpdateActivityOptionsInput) -> ActivityPayload:
         return _payload(
             await info.context.gateway.activities.update_options(
-                info.context.caller, input.name, input.wanted, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.wanted, input.idempotency_key
             )
         )
 
@@ -87,7 +87,7 @@ class ActivityMutation:
     async def complete_activity(info: Info, input: CompleteActivityInput) -> ActivityPayload:
         return _payload(
             await info.context.gateway.activities.complete(
-                info.context.caller, input.name, input.values, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.values, input.idempotency_key
             )
         )
 
@@ -98,7 +98,7 @@ class ActivityMutation:
     async def fail_activity(info: Info, input: FailActivityInput) -> ActivityPayload:
         return _payload(
             await info.context.gateway.activities.fail(
-                info.context.caller, input.name, input.failed, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.failed, input.idempotency_key
             )
         )
 
@@ -106,12 +106,13 @@ class ActivityMutation:
     @staticmethod
     async def heartbeat_activity(info: Info, input: HeartbeatActivityInput) -> HeartbeatActivityPayload:
         done = await info.context.gateway.activities.heartbeat(
-            info.context.caller, input.name, input.details or [], request_of(info, input.idempotency_key)
+            info.context.caller, input.name, input.details or [], input.idempotency_key
         )
         beat = done.beat
         return HeartbeatActivityPayload(
             activity=_activity(done),
             execution=shown(done.execution),
+            consistency_token=done.token,
             cancel_requested=beat is not None and beat.cancel_requested,
             paused=beat is not None and beat.paused,
             reset=beat is not None and beat.reset,
@@ -120,7 +121,12 @@ class ActivityMutation:
 
 
 def _payload(done: ActivityOutcome) -> ActivityPayload:
-    return ActivityPayload(activity=_activity(done), execution=shown(done.execution), user_errors=_errors(done))
+    return ActivityPayload(
+        activity=_activity(done),
+        execution=shown(done.execution),
+        consistency_token=done.token,
+        user_errors=_errors(done),
+    )
 
 
 def _activity(done: ActivityOutcome) -> Activity | None:

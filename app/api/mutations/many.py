@@ -19,10 +19,9 @@ from app.api.inputs.many import (
     UnpauseWorkflowsInput,
 )
 from app.api.mutations.payloads import UserError, WorkflowPayload, workflow_payload
-from app.api.mutations.requests import request_of
 from app.api.mutations.runs import DeleteWorkflowPayload, deletion
 from app.errors import Refusal, TidelineError
-from app.gateway.caller import Outcome
+from app.gateway.caller import Caller, Outcome
 from app.gateway.many import Each
 from app.gateway.reading import Name
 from app.gateway.runs import Deleted
@@ -49,68 +48,65 @@ class ManyMutation:
     @strawberry.mutation(description=f"Send the same signal to many open runs. {MANY}")
     @staticmethod
     async def signal_workflows(info: Info, input: SignalWorkflowsInput) -> WorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Outcome:
-            return await info.context.gateway.runs.signal(
-                info.context.caller, name, input.signal_name, input.args or [], request_id
-            )
+        async def act(caller: Caller, name: Name, key: str | None) -> Outcome:
+            return await info.context.gateway.runs.signal(caller, name, input.signal_name, input.args or [], key)
 
         return await _each(info, input, Action.SIGNAL, act)
 
     @strawberry.mutation(description=f"Ask many open runs to cancel themselves. {MANY}")
     @staticmethod
     async def cancel_workflows(info: Info, input: CancelWorkflowsInput) -> WorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Outcome:
-            return await info.context.gateway.runs.cancel(info.context.caller, name, input.reason, request_id)
+        async def act(caller: Caller, name: Name, key: str | None) -> Outcome:
+            return await info.context.gateway.runs.cancel(caller, name, input.reason, key)
 
         return await _each(info, input, Action.CANCEL, act)
 
     @strawberry.mutation(description=f"Close many open runs at once. {MANY}")
     @staticmethod
     async def terminate_workflows(info: Info, input: TerminateWorkflowsInput) -> WorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Outcome:
-            return await info.context.gateway.runs.terminate(
-                info.context.caller, name, input.reason, input.details or [], request_id
-            )
+        async def act(caller: Caller, name: Name, key: str | None) -> Outcome:
+            return await info.context.gateway.runs.terminate(caller, name, input.reason, input.details or [], key)
 
         return await _each(info, input, Action.TERMINATE, act)
 
     @strawberry.mutation(description=f"Begin many runs anew from the same point; each result has the new run. {MANY}")
     @staticmethod
     async def reset_workflows(info: Info, input: ResetWorkflowsInput) -> WorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Outcome:
-            return await info.context.gateway.runs.reset(info.context.caller, name, input.wanted, request_id)
+        async def act(caller: Caller, name: Name, key: str | None) -> Outcome:
+            return await info.context.gateway.runs.reset(caller, name, input.wanted, key)
 
         return await _each(info, input, Action.RESET, act)
 
     @strawberry.mutation(description=f"Keep many running runs from going on. {MANY}")
     @staticmethod
     async def pause_workflows(info: Info, input: PauseWorkflowsInput) -> WorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Outcome:
-            return await info.context.gateway.runs.pause(info.context.caller, name, input.reason, request_id)
+        async def act(caller: Caller, name: Name, key: str | None) -> Outcome:
+            return await info.context.gateway.runs.pause(caller, name, input.reason, key)
 
         return await _each(info, input, Action.PAUSE, act)
 
     @strawberry.mutation(description=f"Let many paused runs go on. {MANY}")
     @staticmethod
     async def unpause_workflows(info: Info, input: UnpauseWorkflowsInput) -> WorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Outcome:
-            return await info.context.gateway.runs.unpause(info.context.caller, name, input.reason, request_id)
+        async def act(caller: Caller, name: Name, key: str | None) -> Outcome:
+            return await info.context.gateway.runs.unpause(caller, name, input.reason, key)
 
         return await _each(info, input, Action.UNPAUSE, act)
 
     @strawberry.mutation(description=f"Remove many runs, as deleteWorkflow does. {MANY}")
     @staticmethod
     async def delete_workflows(info: Info, input: DeleteWorkflowsInput) -> DeleteWorkflowsPayload:
-        async def act(name: Name, request_id: str) -> Deleted:
-            return await info.context.gateway.runs.delete(info.context.caller, name, request_id)
+        async def act(caller: Caller, name: Name, key: str | None) -> Deleted:
+            return await info.context.gateway.runs.delete(caller, name, key)
 
         done: Each[Deleted] = await info.context.gateway.many.each(
             info.context.caller,
             info.field_name,
             Action.DELETE,
             input.names,
+            input,
             act,
-            request_of(info, input.idempotency_key),
+            input.idempotency_key,
         )
         return DeleteWorkflowsPayload(
             results=[
@@ -122,10 +118,10 @@ class ManyMutation:
 
 
 async def _each(
-    info: Info, input: RunsInput, action: Action, act: Callable[[Name, str], Awaitable[Outcome]]
+    info: Info, input: RunsInput, action: Action, act: Callable[[Caller, Name, str | None], Awaitable[Outcome]]
 ) -> WorkflowsPayload:
     done = await info.context.gateway.many.each(
-        info.context.caller, info.field_name, action, input.names, act, request_of(info, input.idempotency_key)
+        info.context.caller, info.field_name, action, input.names, input, act, input.idempotency_key
     )
     return WorkflowsPayload(
         results=[

@@ -15,8 +15,7 @@ from app.api.inputs.runs import (
     UnpauseWorkflowInput,
     UpdateWorkflowInput,
 )
-from app.api.mutations.payloads import UserError, WorkflowPayload, shown, workflow_payload
-from app.api.mutations.requests import request_of
+from app.api.mutations.payloads import TOKEN, UserError, WorkflowPayload, errors, shown, workflow_payload
 from app.api.node import node_id
 from app.api.types.execution import WorkflowExecution
 from app.api.types.outcome import WorkflowUpdate
@@ -29,6 +28,7 @@ class UpdateWorkflowPayload:
     update: WorkflowUpdate | None = strawberry.field(
         description="How it stood when the wait was over; ask again in workflow { update(updateId: …) }."
     )
+    consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
 
 
@@ -38,6 +38,7 @@ class DeleteWorkflowPayload:
     workflow_id: str | None
     run_id: strawberry.ID | None
     terminated: bool = strawberry.field(description="Whether it was open, so that Temporal terminated it first.")
+    consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
 
 
@@ -52,7 +53,7 @@ class RunMutation:
                 input.name,
                 input.signal_name,
                 input.args or [],
-                request_of(info, input.idempotency_key),
+                input.idempotency_key,
             )
         )
 
@@ -60,9 +61,7 @@ class RunMutation:
     @staticmethod
     async def cancel_workflow(info: Info, input: CancelWorkflowInput) -> WorkflowPayload:
         return workflow_payload(
-            await info.context.gateway.runs.cancel(
-                info.context.caller, input.name, input.reason, request_of(info, input.idempotency_key)
-            )
+            await info.context.gateway.runs.cancel(info.context.caller, input.name, input.reason, input.idempotency_key)
         )
 
     @strawberry.mutation(description="Close an open run at once; its code hears nothing of it and undoes nothing.")
@@ -74,7 +73,7 @@ class RunMutation:
                 input.name,
                 input.reason,
                 input.details or [],
-                request_of(info, input.idempotency_key),
+                input.idempotency_key,
             )
         )
 
@@ -87,9 +86,7 @@ class RunMutation:
     @staticmethod
     async def reset_workflow(info: Info, input: ResetWorkflowInput) -> WorkflowPayload:
         return workflow_payload(
-            await info.context.gateway.runs.reset(
-                info.context.caller, input.name, input.wanted, request_of(info, input.idempotency_key)
-            )
+            await info.context.gateway.runs.reset(info.context.caller, input.name, input.wanted, input.idempotency_key)
         )
 
     @strawberry.mutation(
@@ -101,9 +98,7 @@ class RunMutation:
     @staticmethod
     async def pause_workflow(info: Info, input: PauseWorkflowInput) -> WorkflowPayload:
         return workflow_payload(
-            await info.context.gateway.runs.pause(
-                info.context.caller, input.name, input.reason, request_of(info, input.idempotency_key)
-            )
+            await info.context.gateway.runs.pause(info.context.caller, input.name, input.reason, input.idempotency_key)
         )
 
     @strawberry.mutation(description="Let a paused run go on.")
@@ -111,7 +106,7 @@ class RunMutation:
     async def unpause_workflow(info: Info, input: UnpauseWorkflowInput) -> WorkflowPayload:
         return workflow_payload(
             await info.context.gateway.runs.unpause(
-                info.context.caller, input.name, input.reason, request_of(info, input.idempotency_key)
+                info.context.caller, input.name, input.reason, input.idempotency_key
             )
         )
 
@@ -123,13 +118,14 @@ class RunMutation:
     )
     @staticmethod
     async def update_workflow(info: Info, input: UpdateWorkflowInput) -> UpdateWorkflowPayload:
-        done = await info.context.gateway.runs.update(
-            info.context.caller, input.name, input.wanted, request_of(info, input.idempotency_key)
+        outcome, update = await info.context.gateway.runs.update(
+            info.context.caller, input.name, input.wanted, input.idempotency_key
         )
         return UpdateWorkflowPayload(
-            execution=shown(done.execution),
-            update=WorkflowUpdate.of(done.update),
-            user_errors=[UserError.of(each) for each in done.refusals],
+            execution=shown(outcome.execution),
+            update=WorkflowUpdate.of(update),
+            consistency_token=outcome.token,
+            user_errors=errors(outcome),
         )
 
     @strawberry.mutation(
@@ -140,19 +136,15 @@ class RunMutation:
     )
     @staticmethod
     async def delete_workflow(info: Info, input: DeleteWorkflowInput) -> DeleteWorkflowPayload:
-        return deletion(
-            await info.context.gateway.runs.delete(
-                info.context.caller, input.name, request_of(info, input.idempotency_key)
-            )
-        )
+        return deletion(await info.context.gateway.runs.delete(info.context.caller, input.name, input.idempotency_key))
 
 
 def deletion(done: Deleted) -> DeleteWorkflowPayload:
-    run = done.execution
     return DeleteWorkflowPayload(
-        deleted_id=node_id(run) if run else None,
-        workflow_id=run.workflow_id if run else None,
-        run_id=strawberry.ID(run.run_id) if run else None,
+        deleted_id=node_id(done.ref) if done.ref else None,
+        workflow_id=done.ref.workflow_id if done.ref else None,
+        run_id=strawberry.ID(done.ref.run_id) if done.ref else None,
         terminated=done.terminated,
+        consistency_token=done.token,
         user_errors=[UserError.of(each) for each in done.refusals],
     )
