@@ -8,6 +8,7 @@ from app.gateway.activities import Activities
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
+from app.gateway.batching import Batching
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
@@ -49,4 +50,5 @@ class Gateway:
     runs: Runs
     activities: Activities
     many: Many
+    batching: Batching
     offers: Offers

@@ -11,6 +11,7 @@ from app.gateway.acts import Acts
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
+from app.gateway.batching import Batching
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
 from app.gateway.histories import Histories
@@ -37,6 +38,7 @@ from app.settings import Settings
 from app.store.alerts import Alerts
 from app.store.archive import Archive
 from app.store.audit import Audit
+from app.store.batches import Batches
 from app.store.bottlenecks import Bottlenecks
 from app.store.database import Database
 from app.store.executions import Executions
@@ -71,7 +73,6 @@ async def assemble(
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
-    operating = Operating(temporal)
     registry = registry or Registry()
     audit = Audit(database)
     recording = Recording(audit, temporal.default_namespace)
@@ -82,7 +83,9 @@ async def assemble(
     consistency = Consistency(temporal, executions, changed)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
-    acts = Acts(temporal, outcomes)
+    runs = Runs(temporal, acts := Acts(temporal, outcomes), executions, changed)
+    batching = Batching(temporal, outcomes, reading, Batches(database), executions)
+    operating = Operating(temporal, batching)
     return Gateway(
         reading=reading,
         starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
@@ -101,8 +104,9 @@ async def assemble(
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
         subscriptions=subscriptions,
         audit=AuditReading(audit),
-        runs=Runs(temporal, acts, executions, changed),
+        runs=runs,
+        batching=batching,
         activities=Activities(temporal, acts, reading),
-        many=Many(once),
+        many=Many(once, runs),
         offers=Offers(temporal),
     )
