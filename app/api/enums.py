@@ -7,7 +7,7 @@ import strawberry
 from app import access, cluster, model
 from app.alerting import AlertKind, Severity
 from app.gateway.abilities import WorkflowAction
-from app.gateway.runs import ResetPoint
+from app.gateway.orders import ResetPoint
 from app.model import options
 from app.store.stats import StatsBucket, StatsGroup
 from app.temporal.resets import Replayed

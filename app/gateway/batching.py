@@ -6,24 +6,23 @@ neither our filters nor who asked, act on at most 1,000 runs a job, and do not t
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from app.access import Identity, may, oversees
-from app.cluster import Batch, BatchState
-from app.errors import NotFound, Refusal
+from app.access import may
+from app.cluster import Batch
+from app.errors import NotFound, Refusal, TidelineError
+from app.gateway.batch_reading import BatchReading, workflow_id_of
 from app.gateway.caller import Caller, Refused
 from app.gateway.consistency import token_of
 from app.gateway.intent import Attempt, Done, Intent, Plan
+from app.gateway.many import MAX_MANY, too_many
 from app.gateway.mass import MassAct
 from app.gateway.outcomes import Outcomes
 from app.gateway.reading import Name, Reading
 from app.model import Execution, ExecutionRef, WorkflowStatus
 from app.model.options import IdReusePolicy
-from app.store.batches import MAX_BATCH, Batches, FailedItem, Order, StoredBatch, TooMany, told
-from app.store.executions import Executions
+from app.store.batches import MAX_BATCH, Batches, Order, TooMany, told
 from app.store.listing import Filter, Listing
 from app.temporal import actions, starts
 from app.temporal.connection import Temporal
@@ -43,10 +42,6 @@ _NATURAL: Mapping[str, tuple[WorkflowStatus, ...]] = {
     "unpauseWorkflows": (WorkflowStatus.PAUSED,),
 }
 """The runs that an act can be done to; the others can be in any state."""
-_OPERATIONS = {
-    mutation: f"{mutation.removesuffix('Workflows').upper()}_WORKFLOW"
-    for mutation in (*_NATURAL, "resetWorkflows", "deleteWorkflows")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +64,13 @@ class Begun:
 
 class Batching:
     def __init__(
-        self, temporal: Temporal, outcomes: Outcomes, reading: Reading, batches: Batches, executions: Executions
+        self, temporal: Temporal, outcomes: Outcomes, reading: Reading, batches: Batches, shown: BatchReading
     ) -> None:
         self._temporal = temporal
         self._outcomes = outcomes
         self._reading = reading
         self._batches = batches
-        self._executions = executions
+        self._shown = shown
 
     async def matched(self, caller: Caller, act: MassAct, filter_: Filter) -> Matched:
         """What a batch would act on if it began now. Nothing is done, and nothing is recorded."""
@@ -93,6 +88,8 @@ class Batching:
         if not may(caller.identity, act.action):
             refusal = Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {act.action.phrase}.")
             return Matched(refusals=(refusal,))
+        if len(names) > MAX_MANY:
+            return Matched(refusals=(too_many(names),))
         asked = [Name(self._reading.namespace(each.namespace), *each[1:]) for each in names]
         natural = _NATURAL.get(act.mutation, tuple(WorkflowStatus))
         found = await self._reading.named(caller.identity, asked)
@@ -104,12 +101,12 @@ class Batching:
     ) -> Begun:
         """Take down what matches, and start the workflow that does it."""
 
-        async def prepare(_: str) -> Plan:
+        async def prepare(request_id: str) -> Plan:
             if rate is not None and not FEWEST_A_SECOND <= rate <= MOST_A_SECOND:
                 message = f"ratePerSecond must be {FEWEST_A_SECOND:g} to {MOST_A_SECOND:g}; it is {rate:g}."
                 raise Refusal("INVALID_INPUT", message, path=("ratePerSecond",))
             self._seen(caller, act, filter_)
-            return {}
+            return {"workflowId": workflow_id_of(request_id), "batch": request_id}
 
         async def work(attempt: Attempt) -> Done:
             order = self._order(caller, act, self._seen(caller, act, filter_), rate, attempt.request_id)
@@ -118,7 +115,13 @@ class Batching:
             except TooMany:
                 message = f"The filter has more than {MAX_BATCH} runs, the most of a batch. Narrow it."
                 raise Refusal("TOO_MANY", message, path=("filter",)) from None
-            return await self._started(caller, order)
+            try:
+                return await self._started(caller, order)
+            except TidelineError as error:
+                if key is None:
+                    # Nobody can ask for this one again: it must not look as if it went on.
+                    await self._batches.close(order.job_id, "FAILED", f"It could not be started: {error.message}")
+                raise
 
         try:
             done = await self._outcomes.perform(
@@ -137,14 +140,14 @@ class Batching:
             )
         except Refused as refused:
             return Begun(refusals=refused.refusals)
-        job_id = str(done.kept["jobId"])
+        job_id = str(done.kept["batch"])
         run = done.done.rows[0] if done.done and done.done.rows else None
         token = token_of(run, is_indexed=done.is_written) if run else None
-        return Begun(await self.one(caller.identity, job_id), token=token)
+        return Begun(await self._shown.one(caller.identity, job_id), token=token)
 
     async def stop(self, caller: Caller, job_id: str, reason: str, key: str | None = None) -> Begun:
         """Begin no further run of a batch. What it has acted on stays so."""
-        found = await self._visible(caller.identity, job_id)
+        found = await self._shown.found(caller.identity, job_id)
         if found is None:
             refusal = Refusal("NOT_FOUND", f"There is no batch operation {job_id!r}.", path=("jobId",))
             return Begun(refusals=(refusal,))
@@ -153,7 +156,7 @@ class Batching:
         async def prepare(_: str) -> Plan:
             if found.is_closed:
                 raise Refusal("ALREADY_CLOSED", f"Batch operation {job_id!r} has ended already.", path=("jobId",))
-            return {"namespace": ref.namespace, "workflowId": ref.workflow_id, "jobId": job_id}
+            return {"namespace": ref.namespace, "workflowId": ref.workflow_id, "batch": job_id}
 
         async def work(attempt: Attempt) -> Done:
             try:
@@ -173,55 +176,13 @@ class Batching:
             key=key,
             namespace=ref.namespace,
             workflow_id=ref.workflow_id,
-            detail={"batch": job_id, "reason": reason},
+            detail={"reason": reason},
         )
         try:
             await self._outcomes.perform(caller, intent)
         except Refused as refused:
             return Begun(refusals=refused.refusals)
-        return Begun(await self.one(caller.identity, job_id))
-
-    async def one(self, identity: Identity, job_id: str) -> Batch | None:
-        """None where there is none that the caller may see."""
-        found = await self._visible(identity, job_id)
-        return (await self._shown([found]))[0] if found else None
-
-    async def page(self, identity: Identity, limit: int, after: tuple[datetime, str] | None = None) -> list[Batch]:
-        """Newest first, behind a start and a job id."""
-        scope = identity.scope
-        if not oversees(identity) and scope.tenant is None:
-            return []
-        return await self._shown(await self._batches.page(scope.tenant, scope.environment, limit, after))
-
-    async def failures(self, job_id: str) -> Sequence[FailedItem]:
-        """The first runs on which a batch failed; the caller may see it already."""
-        return await self._batches.failures(job_id)
-
-    async def _visible(self, identity: Identity, job_id: str) -> StoredBatch | None:
-        try:
-            found = await self._batches.get(str(uuid.UUID(job_id)))
-        except ValueError:
-            return None  # Temporal's jobs may have any name.
-        if found is None:
-            return None
-        scope, order = identity.scope, found.order
-        own = scope.tenant == order.tenant and scope.environment in {None, order.environment}
-        return found if oversees(identity) or (scope.tenant is not None and own) else None
-
-    async def _shown(self, found: Sequence[StoredBatch]) -> list[Batch]:
-        """As they stand; one whose workflow has ended without a word, such as by a termination, has ended too."""
-        going = [(each.order.namespace, workflow_id_of(each.order.job_id)) for each in found if not each.is_closed]
-        runs = await self._executions.newest(going)
-        shown = []
-        for each in found:
-            batch = shown_of(each)
-            run = runs.get((batch.namespace, workflow_id_of(batch.job_id)))
-            if run is not None and run.status.is_closed and run.status is not WorkflowStatus.CONTINUED_AS_NEW:
-                state = BatchState.COMPLETED if run.status is WorkflowStatus.COMPLETED else BatchState.FAILED
-                state = BatchState.CANCELED if run.status is WorkflowStatus.CANCELED else state
-                batch = replace(batch, state=state, close_time=run.close_time)
-            shown.append(batch)
-        return shown
+        return Begun(await self._shown.one(caller.identity, job_id))
 
     def _seen(self, caller: Caller, act: MassAct, filter_: Filter) -> Filter:
         """The runs of the filter that the caller may see and that the act can be done to."""
@@ -275,30 +236,5 @@ class Batching:
         try:
             started = await starts.start(self._temporal, start)
         except AlreadyStarted:
-            return Done({"jobId": order.job_id}, created=False)
-        return replace(await self._outcomes.done(started.ref, jobId=order.job_id), created=started.created)
-
-
-def workflow_id_of(job_id: str) -> str:
-    return f"batch-{job_id}"
-
-
-def shown_of(found: StoredBatch) -> Batch:
-    order = found.order
-    return Batch(
-        namespace=order.namespace,
-        job_id=order.job_id,
-        state=BatchState(found.state),
-        operation=_OPERATIONS[order.mutation],
-        start_time=found.started_at,
-        close_time=found.closed_at,
-        identity=str(order.requester["subject"]),
-        reason=str(order.arguments.get("reason") or "") or None,
-        total=found.total,
-        completed=found.completed,
-        failed=found.failed,
-        skipped=found.skipped,
-        problem=found.problem,
-        filter=told(order.filter),
-        workflow_id=workflow_id_of(order.job_id),
-    )
+            return Done({"batch": order.job_id}, created=False)
+        return replace(await self._outcomes.done(started.ref, batch=order.job_id), created=started.created)

@@ -33,8 +33,8 @@ class Driver:
     runs: Runs
 
     async def advance(self, job_id: str, beat: Callable[[], None]) -> StoredBatch | None:
-        """Act on the next page, and tell how the batch stands; None where there is none. `beat` is called for every
-        run, and while their turn is waited for.
+        """Act on the next page, and tell how the batch stands; None where there is none. `beat` is called every second
+        meanwhile.
 
         A worker that ends leaves runs that are due. The next one acts on them with the same keys, so that each is
         acted on once, and counted once.
@@ -79,18 +79,19 @@ class Driver:
                 await self._act(batch, act, caller, item)
             finally:
                 turns.release()
-                beat()
 
+        pulse = asyncio.create_task(_pulse(beat))
         try:
             for number, item in enumerate(items):
-                await _until(began + number / batch.order.rate, beat)
+                await asyncio.sleep(began + number / batch.order.rate - clock.time())
                 await turns.acquire()
                 acting.add(asyncio.create_task(one(item)))
             if not is_last:
-                await _until(began + len(items) / batch.order.rate, beat)
+                await asyncio.sleep(began + len(items) / batch.order.rate - clock.time())
         finally:
             if acting:
                 await asyncio.wait(acting)
+            pulse.cancel()
         for task in acting:
             task.result()
 
@@ -133,8 +134,7 @@ def _caller(batch: StoredBatch) -> Caller:
     )
 
 
-async def _until(moment: float, beat: Callable[[], None]) -> None:
-    clock = asyncio.get_running_loop()
-    while (left := moment - clock.time()) > 0:
-        await asyncio.sleep(min(left, _PAUSE))
+async def _pulse(beat: Callable[[], None]) -> None:
+    while True:
         beat()
+        await asyncio.sleep(_PAUSE)

@@ -8,6 +8,7 @@ from app.gateway.activities import Activities
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
+from app.gateway.batch_reading import BatchReading
 from app.gateway.batching import Batching
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
@@ -51,4 +52,5 @@ class Gateway:
     activities: Activities
     many: Many
     batching: Batching
+    batches: BatchReading
     offers: Offers

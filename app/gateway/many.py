@@ -11,8 +11,9 @@ from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan
 from app.gateway.mass import MassAct
 from app.gateway.once import Once
+from app.gateway.orders import Deleted
 from app.gateway.reading import Name
-from app.gateway.runs import Deleted, Runs
+from app.gateway.runs import Runs
 from app.log import logger
 
 log = logger(__name__)
@@ -70,12 +71,11 @@ class Many:
 
         async def prepare(request_id: str) -> Plan:
             if len(names) > MAX_MANY:
-                message = f"At most {MAX_MANY} runs can be named at once; these are {len(names)}."
-                raise Refusal("TOO_MANY", message, path=("refs",))
-            return {}
+                raise too_many(names)
+            return {"batch": request_id}
 
         async def take(attempt: Attempt) -> Done:
-            return Done({"batch": attempt.request_id})
+            return Done(attempt.plan)
 
         intent = Intent(
             action=act.action,
@@ -93,3 +93,8 @@ class Many:
 def item_key(batch: str, place: int) -> str:
     """The key of one of many acts: nobody else can have it, since the batch's id is random."""
     return f"{batch}/{place}"
+
+
+def too_many(names: Sequence[Name]) -> Refusal:
+    message = f"At most {MAX_MANY} runs can be named at once; these are {len(names)}. A filter can have more."
+    return Refusal("TOO_MANY", message, path=("refs",))

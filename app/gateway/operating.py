@@ -11,7 +11,7 @@ from app.access import Action, Identity, oversees, require, sees
 from app.cluster import Batch, Cluster, Namespace, Schedule, ScheduleDetail, SearchAttribute, TaskQueue, Worker
 from app.cluster import WorkerDetail as Detail
 from app.errors import BadUserInput, NotFound
-from app.gateway.batching import Batching
+from app.gateway.batch_reading import BatchReading
 from app.temporal import batches, cluster, queues, schedules, workers
 from app.temporal.connection import NotSupported, Temporal
 from app.temporal.pages import LARGEST_PAGE, Listed, Place, Walk
@@ -25,9 +25,9 @@ async def _nothing(_: str, __: int, ___: bytes) -> tuple[Sequence[Batch], bytes]
 
 
 class Operating:
-    def __init__(self, temporal: Temporal, batching: Batching) -> None:
+    def __init__(self, temporal: Temporal, own: BatchReading) -> None:
         self._temporal = temporal
-        self._batching = batching
+        self._own = own
 
     def namespaces_of(self, namespace: str | None) -> tuple[str, ...]:
         """The one that is meant, or all; BadUserInput for one that this gateway does not serve."""
@@ -139,7 +139,7 @@ class Operating:
     async def _own_batches(self, identity: Identity, size: int, token: bytes) -> tuple[Sequence[Batch], bytes]:
         started, _, job_id = token.decode().partition(" ")
         after = (datetime.fromisoformat(started), job_id) if token else None
-        found = await self._batching.page(identity, size, after)
+        found = await self._own.page(identity, size, after)
         last = found[-1] if len(found) == size else None
         return found, f"{last.start_time.isoformat()} {last.job_id}".encode() if last and last.start_time else b""
 
@@ -147,7 +147,7 @@ class Operating:
         """One job; None where there is none that the caller may see."""
         require(identity, Action.READ)
         chosen = self._one(namespace)
-        if (own := await self._batching.one(identity, job_id)) is not None:
+        if (own := await self._own.one(identity, job_id)) is not None:
             return own
         if not oversees(identity):
             return None

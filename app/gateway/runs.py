@@ -4,8 +4,6 @@ have happened. The same `key` is one act, however often it is sent."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from app.access import Action
 from app.errors import Refusal
@@ -13,57 +11,18 @@ from app.gateway.acts import Act, Acts
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.consistency import token_of_deleted
 from app.gateway.intent import Attempt, Done
+from app.gateway.orders import Deleted, ResetPoint, ResetWanted, UpdateWanted, empty, problem_of
 from app.gateway.outcomes import names_of, ref_of, unknown
 from app.gateway.reading import Name
 from app.model import ExecutionRef, Json, WorkflowStatus
 from app.store.executions import Executions
 from app.temporal import actions, earlier, resets, runs, updates
 from app.temporal.connection import Temporal
-from app.temporal.resets import Replayed
-from app.temporal.updates import MAX_UPDATE_WAIT, Update, UpdateStage
+from app.temporal.updates import Update, UpdateStage
 
 _RESET_TAKES = 30.0
 """Seconds: the place to reset to is looked for in the run's history."""
 Tell = Callable[[ExecutionRef, Attempt], Awaitable[None]]
-
-
-class ResetPoint(StrEnum):
-    """A place in a run's history that needs no event id."""
-
-    FIRST_WORKFLOW_TASK = "FIRST_WORKFLOW_TASK"
-    LAST_WORKFLOW_TASK = "LAST_WORKFLOW_TASK"
-
-
-@dataclass(frozen=True, slots=True)
-class ResetWanted:
-    """Where to reset to: exactly one of a point, an event id and a build id."""
-
-    to: ResetPoint | None = None
-    event_id: int | None = None
-    build_id: str | None = None
-    reason: str = ""
-    without: tuple[Replayed, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateWanted:
-    """An update to be sent, and how long to wait for which stage, in seconds."""
-
-    name: str
-    args: Sequence[Json] = ()
-    update_id: str | None = None
-    until: UpdateStage = UpdateStage.COMPLETED
-    wait: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """The run that is gone; `terminated` where it was open."""
-
-    ref: ExecutionRef | None = None
-    terminated: bool = False
-    refusals: tuple[Refusal, ...] = ()
-    token: str | None = None
 
 
 class Runs:
@@ -95,7 +54,7 @@ class Runs:
             self._standing(stands),
             {"signal": signal},
             repeatable=True,
-            problem=None if signal else _empty("signalName"),
+            problem=None if signal else empty("signalName"),
         )
         return await self._acts.outcome(caller, name, act, key)
 
@@ -228,7 +187,7 @@ class Runs:
             stands,
             {"update": wanted.name},
             repeatable=True,
-            problem=_problem(wanted),
+            problem=problem_of(wanted),
         )
         try:
             told = await self._acts.perform(caller, name, act, key)
@@ -295,21 +254,3 @@ def _forgotten(ref: ExecutionRef) -> Refusal:
         f"Temporal no longer has workflow {ref.workflow_id!r}: only its archive is left, which cannot be reset.",
         path=("workflowId",),
     )
-
-
-def _empty(argument: str) -> Refusal:
-    return Refusal("INVALID_INPUT", f"{argument} cannot be empty.", path=(argument,))
-
-
-def _problem(wanted: UpdateWanted) -> Refusal | None:
-    if not wanted.name:
-        return _empty("updateName")
-    if not 0 < wanted.wait <= MAX_UPDATE_WAIT:
-        return Refusal(
-            "INVALID_INPUT",
-            f"waitSeconds must be above 0 and at most {MAX_UPDATE_WAIT:g}; it is {wanted.wait:g}.",
-            path=("waitSeconds",),
-        )
-    if wanted.until is UpdateStage.ADMITTED:
-        return Refusal("INVALID_INPUT", "waitFor must be ACCEPTED or COMPLETED.", path=("waitFor",))
-    return None

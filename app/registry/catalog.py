@@ -18,8 +18,8 @@ from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
 
 CATALOG: tuple[Entry, ...] = (
-    *batches.WORKFLOWS,
     *price_sync.WORKFLOWS,
+    *batches.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)

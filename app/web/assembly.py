@@ -11,6 +11,7 @@ from app.gateway.acts import Acts
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
+from app.gateway.batch_reading import BatchReading
 from app.gateway.batching import Batching
 from app.gateway.consistency import Consistency
 from app.gateway.health import Health
@@ -84,8 +85,8 @@ async def assemble(
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
     runs = Runs(temporal, acts := Acts(temporal, outcomes), executions, changed)
-    batching = Batching(temporal, outcomes, reading, Batches(database), executions)
-    operating = Operating(temporal, batching)
+    batches = BatchReading(Batches(database), executions)
+    operating = Operating(temporal, batches)
     return Gateway(
         reading=reading,
         starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
@@ -105,7 +106,8 @@ async def assemble(
         subscriptions=subscriptions,
         audit=AuditReading(audit),
         runs=runs,
-        batching=batching,
+        batching=Batching(temporal, outcomes, reading, Batches(database), batches),
+        batches=batches,
         activities=Activities(temporal, acts, reading),
         many=Many(once, runs),
         offers=Offers(temporal),

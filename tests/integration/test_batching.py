@@ -145,11 +145,11 @@ async def test_each_run_is_acted_on_once_though_the_worker_is_killed(
     assert await events_of(temporal, late[0], signalled) == 0, "it matched only after the batch had begun"
     rows = await host.database.fetch(
         "select action, outcome, count(distinct workflow_id) as runs from audit"
-        " where detail ->> 'batch' = $1 and outcome = 'OK' group by 1, 2",
+        " where detail ->> 'batch' = $1 and outcome = 'OK' group by 1, 2 order by 3",
         batch["jobId"],
     )
     # What was told to Temporal by the worker that died is concluded by the other one.
-    assert [tuple(row) for row in rows] == [("signalWorkflow", "OK", 240)]
+    assert [tuple(row) for row in rows] == [("signalWorkflows", "OK", 1), ("signalWorkflow", "OK", 240)]
 
 
 async def test_what_no_longer_matches_is_left_alone_and_what_fails_is_shown(
@@ -240,6 +240,38 @@ async def test_a_tenant_acts_on_its_own_alone_and_sees_its_own_alone(
     assert (done["completed"], done["identity"]) == (3, "member of acme")
     ended = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
     assert [await events_of(temporal, run, ended) for run in (*mine, *theirs)] == [1, 1, 1, 0, 0]
+
+
+async def test_rights_that_were_taken_away_end_it(
+    host: Host, temporal: TemporalServer, database: str, tmp_path: Path
+) -> None:
+    acme = member("acme", Role.OPERATOR)
+    kind, made = await runs(host, 2, member("acme"))
+    batch = (await act(host, "terminateWorkflows", of(kind), acme))["batch"]
+    await host.database.execute("update batches set requester = requester || $1", {"roles": ["VIEWER"]})
+    async with worker(temporal, database, tmp_path / "worker.log"):
+        done = await until(host, batch["jobId"], has_ended, acme)
+    assert (done["state"], done["completed"]) == ("FAILED", 0)
+    assert done["problem"] == "member of acme may not terminate workflows any more."
+    ended = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
+    assert [await events_of(temporal, run, ended) for run in made] == [0, 0]
+
+
+async def test_the_list_goes_on_behind_a_cursor(host: Host) -> None:
+    kind, _ = await runs(host, 1)
+    made = [(await act(host, "cancelWorkflows", of(kind)))["batch"]["jobId"] for _ in range(3)]
+    query = """query ($after: Cursor) {
+      batchOperations(first: 1, after: $after) { nodes { jobId operation } pageInfo { hasNextPage endCursor } }
+    }"""
+    own = (await host.data(LIST, member("default")))["batchOperations"]["nodes"]
+    assert own == [], "what is confined to no tenant is for overseers"
+    seen: list[str] = []
+    after = None
+    while len(seen) < 3:
+        page = (await host.data(query, after=after))["batchOperations"]
+        seen += [each["jobId"] for each in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert seen == made[::-1]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.service import RPCError
 
 from tests.conftest import TemporalServer
 from tests.integration.gateways import Host, hosted
@@ -207,12 +209,59 @@ async def test_one_key_is_one_act(
     assert all(each == told[0] for each in told), told
     changed = await call(host, mutation, {**input_, **case.other}, case.select)
     assert changed["userErrors"] == [{"code": "IDEMPOTENCY_MISMATCH", "path": ["idempotencyKey"]}]
-    if case.event is not None:
-        named_runs = input_.get("refs") or [told[0]["execution"]]
-        for run in named_runs:
-            handle = temporal.client.get_workflow_handle(run["workflowId"], run_id=run["runId"])
-            kinds = [each.event_type async for each in handle.fetch_history_events()]
-            assert kinds.count(case.event) == 1
+    await happened_once(temporal, case, input_, told[0])
+
+
+@pytest.mark.parametrize("mutation", CASES)
+async def test_what_nobody_heard_of_is_found_done(
+    host: Host, other: Host, stage: Stage, temporal: TemporalServer, mutation: str
+) -> None:
+    """As after a crash between Temporal and the outcome: the key is claimed, and nobody knows what came of it."""
+    case = CASES[mutation]
+    input_ = {**await case.made(host, stage), "idempotencyKey": uuid.uuid4().hex}
+    first = stripped(await call(host, mutation, input_, case.select))
+    await host.database.execute("update idempotency set outcome = null, leased_until = now()")
+    again = stripped(await call(other, mutation, input_, case.select))
+    assert again == first
+    assert again["userErrors"] == []
+    assert all(result["userErrors"] == [] for result in again.get("results", ()))
+    await happened_once(temporal, case, input_, first)
+
+
+CLOSED_MEANWHILE = ("signalWorkflow", "cancelWorkflow", "terminateWorkflow", "updateWorkflow", "deleteWorkflow")
+
+
+@pytest.mark.parametrize("mutation", CLOSED_MEANWHILE)
+async def test_what_nobody_heard_of_is_found_done_though_the_run_has_closed(
+    host: Host, other: Host, stage: Stage, temporal: TemporalServer, mutation: str
+) -> None:
+    case = CASES[mutation]
+    input_ = {**await case.made(host, stage), "idempotencyKey": uuid.uuid4().hex}
+    first = stripped(await call(host, mutation, input_, case.select))
+    await host.database.execute("update idempotency set outcome = null, leased_until = now()")
+    with contextlib.suppress(RPCError):
+        await temporal.client.get_workflow_handle(input_["workflowId"]).terminate()
+    assert stripped(await call(other, mutation, input_, case.select)) == first
+    await happened_once(temporal, case, input_, first)
+
+
+async def test_what_did_not_reach_temporal_is_refused_when_the_run_has_closed(
+    host: Host, stage: Stage, temporal: TemporalServer
+) -> None:
+    for mutation in ("signalWorkflow", "cancelWorkflow", "terminateWorkflow"):
+        case = CASES[mutation]
+        input_ = {**await case.made(host, stage), "idempotencyKey": uuid.uuid4().hex}
+        plan = {"namespace": "default", "workflowId": input_["workflowId"], "runId": input_["runId"]}
+        await call(host, mutation, input_, case.select)
+        # As after a crash before Temporal was told: another request id than any that it knows.
+        other_run = named(await stage.in_state("COMPLETED"))
+        await host.database.execute(
+            "update idempotency set outcome = null, leased_until = now(), request_id = gen_random_uuid(), plan = $1",
+            {**plan, **other_run},
+        )
+        refused = await call(host, mutation, input_, case.select)
+        assert [each["code"] for each in refused["userErrors"]] == ["ALREADY_CLOSED"], mutation
+        await host.database.execute("delete from idempotency")
 
 
 async def test_a_batch_with_one_key_is_one_batch(host: Host, other: Host, stage: Stage) -> None:
@@ -226,6 +275,15 @@ async def test_a_batch_with_one_key_is_one_batch(host: Host, other: Host, stage:
     changed = await call(host, "cancelWorkflows", {**input_, "ratePerSecond": 7}, select)
     assert changed["userErrors"] == [{"code": "IDEMPOTENCY_MISMATCH", "path": ["idempotencyKey"]}]
     assert await host.database.fetchval("select count(*) from batches") == 1
+
+
+async def happened_once(temporal: TemporalServer, case: Case, input_: Mapping[str, Any], payload: Any) -> None:
+    if case.event is None:
+        return
+    for run in input_.get("refs") or [payload["execution"]]:
+        handle = temporal.client.get_workflow_handle(run["workflowId"], run_id=run["runId"])
+        kinds = [each.event_type async for each in handle.fetch_history_events()]
+        assert kinds.count(case.event) == 1
 
 
 def stripped(payload: Any) -> Any:

@@ -30,7 +30,7 @@ from app.gateway.batching import Begun, Matched
 from app.gateway.caller import Outcome
 from app.gateway.many import Each
 from app.gateway.mass import MassAct
-from app.gateway.runs import Deleted
+from app.gateway.orders import Deleted
 
 MANY = "By refs, one that goes wrong does not keep the others from their turn; by filter, a batch does it."
 

@@ -100,7 +100,7 @@ class BatchOperation:
         batch = await root.detail()
         if not batch.workflow_id or not batch.failed:
             return []
-        found = await info.context.gateway.batching.failures(batch.job_id)
+        found = await info.context.gateway.batches.failures(batch.job_id)
         return [
             BatchFailure(
                 namespace=each.ref.namespace,

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from app.workflows.entry import Entry
 
@@ -62,8 +62,9 @@ class BatchWorkflow:
                 if workflow.info().is_continue_as_new_suggested():
                     break
             workflow.continue_as_new(request)
-        except asyncio.CancelledError:
-            await self._close(request, "CANCELED")
+        except (asyncio.CancelledError, FailureError) as error:
+            if is_cancelled_exception(error):
+                await self._close(request, "CANCELED")
             raise
 
     @workflow.signal
