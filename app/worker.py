@@ -7,6 +7,7 @@ import os
 import pkgutil
 import platform
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -17,11 +18,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+from app.bus import Bus
 from app.errors import ConfigurationError
+from app.gateway import hosting
 from app.log import logger
 from app.registry import CATALOG
 from app.settings import Settings, temporal_connection
+from app.store.database import Database
+from app.temporal.connection import Temporal, Tenancy
+from app.temporal.payloads import configured
 from app.workflows import demo
+from app.workflows.batches.workflow import TASK_QUEUE as BATCHES
 from app.workflows.conversion import CONVERTER
 from app.workflows.entry import Entry
 
@@ -56,16 +63,20 @@ async def run(settings: Settings) -> None:
     ExceptionGroup when a worker cannot go on.
     """
     connections = connections_of(settings.connections)
-    queues = hosted_queues(settings.task_queues)
+    queues = dict(hosted_queues(settings.task_queues))
+    if settings.database_url is None and BATCHES in queues:
+        del queues[BATCHES]
+        log.warning("worker.no_batches", reason="DATABASE_URL is not set: batches are left to other workers")
     if settings.demo:
         await _seed(connections, settings)
     client = await _connect(settings)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.sleep, _LEAVE_SECONDS)
+        batches = await _batches(stack, settings) if BATCHES in queues else ()
         async with asyncio.TaskGroup() as group:
             for queue, entries in queues.items():
-                group.create_task(_host(client, queue, entries, connections, settings.shutdown_grace))
-    finally:
-        await asyncio.sleep(_LEAVE_SECONDS)
+                own = batches if queue == BATCHES else _activities(entries, connections)
+                group.create_task(_host(client, queue, entries, own, settings.shutdown_grace))
 
 
 def connections_of(text: Secret | None) -> dict[str, str]:
@@ -101,14 +112,14 @@ async def _host(
     client: Client,
     queue: str,
     entries: Sequence[Entry],
-    connections: Mapping[str, str],
+    activities: Sequence[Callable[..., Any]],
     grace: float,
 ) -> None:
     worker = Worker(
         client,
         task_queue=queue,
         workflows=[each.workflow for each in entries],
-        activities=_activities(entries, connections),
+        activities=activities,
         max_heartbeat_throttle_interval=_HEARTBEATS,
         default_heartbeat_throttle_interval=_HEARTBEATS,
         graceful_shutdown_timeout=timedelta(seconds=max(0.0, grace - _FAREWELL_SECONDS)),
@@ -118,7 +129,6 @@ async def _host(
         task_queue=queue,
         namespace=client.namespace,
         workflows=[each.name for each in entries],
-        connections=sorted(connections),
     )
     try:
         await worker.run()
@@ -129,6 +139,24 @@ async def _host(
 def _activities(entries: Iterable[Entry], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
     makers = dict.fromkeys(each.activities for each in entries if each.activities)
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
+
+
+async def _batches(stack: AsyncExitStack, settings: Settings) -> Sequence[Callable[..., Any]]:
+    """The activities that act on runs in the name of those who asked for it: over what a gateway is made of."""
+    url = str(settings.database_url)
+    temporal = Temporal(
+        temporal_connection(),
+        settings.namespaces,
+        timeout=settings.temporal_timeout,
+        tenancy=Tenancy(settings.default_tenant, settings.default_environment),
+        payloads=configured(settings),
+    )
+    stack.push_async_callback(temporal.close)
+    database = Database(url, pool_size=settings.database_pool, application_name="tideline worker")
+    await database.connect()
+    stack.push_async_callback(database.close)
+    bus = await stack.enter_async_context(Bus(str(settings.bus_url or url)))
+    return hosting.activities(await hosting.drive(stack, temporal, database, bus))
 
 
 async def _seed(connections: Mapping[str, str], settings: Settings) -> None:

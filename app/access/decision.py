@@ -127,16 +127,13 @@ def _beyond_grant(identity: Identity, action: Action, target: Target) -> str | N
 
 
 def _refusal(identity: Identity, action: Action, target: Target) -> str:
-    what = f"{identity.subject} may not {action.lower().replace('_', ' ')}"
     named = next((each for each in (target.signal, target.query, target.update) if each is not None), None)
     if named is not None and action in identity.permissions:
         kind = "signal" if target.signal is not None else "query" if target.query is not None else "update"
         return f"{identity.subject} may not send {kind} {named!r} to workflows of this type."
     if target.type_of_run is not None and action in identity.permissions:
-        return f"{what} workflows of type {target.type_of_run!r}."
-    if action is Action.MANAGE_KEYS:
-        return f"{identity.subject} may not manage API keys: that needs another role."
-    return f"{what} workflows: that needs another role."
+        return f"{identity.subject} may not {action.phrase} of type {target.type_of_run!r}."
+    return f"{identity.subject} may not {action.phrase}: that needs another role."
 
 
 def _exposure(identity: Identity, roles: list[Role], target: Target) -> Exposure:

@@ -31,16 +31,33 @@ class Action(StrEnum):
     READ = "READ"
     START = "START"
     SIGNAL = "SIGNAL"
+    UPDATE = "UPDATE"
+    QUERY = "QUERY"
     CANCEL = "CANCEL"
     SCHEDULE = "SCHEDULE"
+    TERMINATE = "TERMINATE"
+    RESET = "RESET"
+    PAUSE = "PAUSE"
+    UNPAUSE = "UNPAUSE"
+    DELETE = "DELETE"
+    ACT_ON_ACTIVITIES = "ACT_ON_ACTIVITIES"
     SHARE = "SHARE"
     MANAGE_KEYS = "MANAGE_KEYS"
 
+    @property
+    def phrase(self) -> str:
+        """What somebody may or may not do, in words."""
+        return _PHRASES.get(self, f"{self.lower()} workflows")
+
+
+_PHRASES = {Action.ACT_ON_ACTIVITIES: "act on activities", Action.MANAGE_KEYS: "manage API keys"}
+_OPERATING = frozenset(Action) - {Action.START, Action.DELETE, Action.MANAGE_KEYS}
+
 
 _PERMISSIONS: Mapping[Role, frozenset[Action]] = {
-    Role.VIEWER: frozenset({Action.READ}),
-    Role.STARTER: frozenset({Action.READ, Action.START, Action.SHARE}),
-    Role.OPERATOR: frozenset({Action.READ, Action.SIGNAL, Action.CANCEL, Action.SCHEDULE, Action.SHARE}),
+    Role.VIEWER: frozenset({Action.READ, Action.QUERY}),
+    Role.STARTER: frozenset({Action.READ, Action.QUERY, Action.START, Action.SHARE}),
+    Role.OPERATOR: _OPERATING,
     Role.ADMIN: frozenset(Action),
     Role.PLATFORM: frozenset(Action),
 }

@@ -6,9 +6,11 @@ import strawberry
 
 from app import access, cluster, model
 from app.alerting import AlertKind, Severity
-from app.gateway.asking import WorkflowAction
+from app.gateway.abilities import WorkflowAction
+from app.gateway.orders import ResetPoint
 from app.model import options
 from app.store.stats import StatsBucket, StatsGroup
+from app.temporal.resets import Replayed
 from app.temporal.updates import UpdateStage
 
 strawberry.enum(model.WorkflowStatus, description="Where a run stands. All but RUNNING and PAUSED are closed.")
@@ -28,6 +30,9 @@ strawberry.enum(model.FailureKind, description="Which of Temporal's failures it 
 strawberry.enum(access.Role, description="What somebody may do within a tenant; PLATFORM stands above tenants.")
 strawberry.enum(access.Action, name="Permission", description="One thing that can be done.")
 strawberry.enum(WorkflowAction, description="Something that can be done to a run, by the mutation of its name.")
+strawberry.enum(ResetPoint, description="A point of a run's history.")
+strawberry.enum(Replayed, name="ResetExclusion", description="What a reset can keep from the new run.")
+strawberry.enum(UpdateStage, name="WorkflowUpdateStage", description="How far an update has come.")
 strawberry.enum(
     cluster.OverlapPolicy,
     name="ScheduleOverlapPolicy",
@@ -51,7 +56,6 @@ strawberry.enum(
     name="WorkflowIdConflictPolicy",
     description=(
         "What happens to a start whose workflow id has an open run: it is refused, that run is used, or it is"
-        " terminated first, which needs the permission to cancel."
+        " terminated first, which needs the permission to terminate."
     ),
 )
-strawberry.enum(UpdateStage, name="WorkflowUpdateStage", description="How far an update has come.")

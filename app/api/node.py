@@ -47,6 +47,8 @@ def node_id(value: object) -> strawberry.ID:
     match value:
         case Execution():
             return node_id_of(value.ref)
+        case ExecutionRef():
+            return node_id_of(value)
         case Alert():
             return _sealed("Alert", str(value.id))
         case Bound(ref=ref, value=Activity() as activity):

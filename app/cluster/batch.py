@@ -1,16 +1,20 @@
-"""Batch jobs: one operation on every run that a query finds."""
+"""Batch jobs: one operation on every run that a query finds, done by Temporal or by Tideline."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from app.model import Json
 
 
 class BatchState(StrEnum):
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+    CANCELED = "CANCELED"
     UNKNOWN = "UNKNOWN"
 
 
@@ -31,3 +35,9 @@ class Batch:
     total: int | None = None
     completed: int | None = None
     failed: int | None = None
+    skipped: int | None = None
+    """Runs that did not match any more at their turn; only Tideline's own jobs know it, and what follows."""
+    problem: str | None = None
+    filter: Mapping[str, Json] | None = None
+    workflow_id: str | None = None
+    """Of the run that does it; None for Temporal's jobs."""

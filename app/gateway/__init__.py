@@ -1,9 +1,8 @@
 """The verbs: one method per root field. Each asks who may, does it, and records it; none knows GraphQL or SQL."""
 
-from app.gateway.acting import Acting
 from app.gateway.caller import Caller
 from app.gateway.gateway import Gateway
 from app.gateway.reading import Reading
 from app.gateway.watching import Watching
 
-__all__ = ["Acting", "Caller", "Gateway", "Reading", "Watching"]
+__all__ = ["Caller", "Gateway", "Reading", "Watching"]

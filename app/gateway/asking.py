@@ -1,18 +1,19 @@
-"""Questions that only a worker can answer, and what may be done to a run."""
+"""Questions that only a worker can answer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
-from app.access import Action, Identity, Target, may, require
-from app.model import Execution, ExecutionRef, Json, WorkflowStatus
-from app.temporal import queries
+from app.access import Action, Identity, Target, require
+from app.errors import BadUserInput
+from app.model import Execution, ExecutionRef, Json
+from app.temporal import queries, updates
 from app.temporal.connection import Temporal
+from app.temporal.updates import MAX_UPDATE_WAIT, Update
 
 if TYPE_CHECKING:
     from temporalio.api.sdk.v1 import WorkflowInteractionDefinition
@@ -48,13 +49,24 @@ class Asking:
 
     async def query(self, identity: Identity, execution: Execution, name: str, arguments: Sequence[Json]) -> Json:
         """The one value of the answer, or the list of several; None for none."""
-        require(identity, Action.READ, Target(run=execution, query=name))
+        require(identity, Action.QUERY, Target(run=execution, query=name))
+        return await self._answer(execution, name, arguments)
+
+    async def stack_trace(self, identity: Identity, execution: Execution) -> str | None:
+        require(identity, Action.READ, Target(run=execution, query=queries.STACK_TRACE))
+        answer = await self._answer(execution, queries.STACK_TRACE, ())
+        return answer if isinstance(answer, str) and answer else None
+
+    async def _answer(self, execution: Execution, name: str, arguments: Sequence[Json]) -> Json:
         answer = await self._in_turn(execution.ref, queries.query(self._temporal, execution.ref, name, arguments))
         return answer[0] if len(answer) == 1 else answer or None
 
-    async def stack_trace(self, identity: Identity, execution: Execution) -> str | None:
-        answer = await self.query(identity, execution, queries.STACK_TRACE, ())
-        return answer if isinstance(answer, str) and answer else None
+    async def update(self, identity: Identity, execution: Execution, update_id: str, wait: float) -> Update | None:
+        """How an update stands, once it has completed or `wait` seconds have passed; None for an unknown one."""
+        require(identity, Action.READ, Target(run=execution))
+        if not 0 <= wait <= MAX_UPDATE_WAIT:
+            raise BadUserInput(f"waitSeconds must be 0 to {MAX_UPDATE_WAIT:g}; it is {wait:g}.", path=("waitSeconds",))
+        return await updates.stands(self._temporal, execution.ref, update_id, wait)
 
     async def interface(self, identity: Identity, execution: Execution) -> Interface:
         require(identity, Action.READ, Target(run=execution, query=queries.METADATA))
@@ -83,41 +95,3 @@ class Asking:
 def _declared(group: Iterable[WorkflowInteractionDefinition]) -> tuple[Declared, ...]:
     """Without the one that has no name: it takes whatever has no handler of its own."""
     return tuple(Declared(each.name, each.description or None) for each in group if each.name)
-
-
-class WorkflowAction(StrEnum):
-    """Something that can be done to a run, named as the mutation that does it."""
-
-    SIGNAL = "SIGNAL"
-    UPDATE = "UPDATE"
-    QUERY = "QUERY"
-    CANCEL = "CANCEL"
-    TERMINATE = "TERMINATE"
-    RESET = "RESET"
-    PAUSE = "PAUSE"
-    UNPAUSE = "UNPAUSE"
-    DELETE = "DELETE"
-
-
-_RUNNING = frozenset({WorkflowAction.SIGNAL, WorkflowAction.UPDATE, WorkflowAction.CANCEL, WorkflowAction.TERMINATE})
-_ALWAYS = frozenset({WorkflowAction.QUERY, WorkflowAction.RESET, WorkflowAction.DELETE})
-
-
-def available_actions(identity: Identity, execution: Execution) -> tuple[WorkflowAction, ...]:
-    """What this caller may do to this run now: what its status allows and the caller's permissions cover."""
-    if execution.status is WorkflowStatus.RUNNING:
-        possible = _ALWAYS | _RUNNING | {WorkflowAction.PAUSE}
-    elif execution.status is WorkflowStatus.PAUSED:
-        possible = _ALWAYS | _RUNNING | {WorkflowAction.UNPAUSE}
-    else:
-        possible = _ALWAYS
-    return tuple(each for each in WorkflowAction if each in possible and _permits(identity, execution, each))
-
-
-def _permits(identity: Identity, execution: Execution, action: WorkflowAction) -> bool:
-    """A query only reads; everything else needs the permission of its name. What rules leave of signals, queries and
-    updates they say by name, so that here it is whether any may be sent."""
-    if action is WorkflowAction.QUERY:
-        return identity.grant is None
-    permission = next((each for each in identity.permissions if each.value == action.value), None)
-    return permission is not None and may(identity, permission, Target(run=execution))

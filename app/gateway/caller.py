@@ -16,6 +16,8 @@ class Caller:
     identity: Identity
     request_id: str
     address: str | None = None
+    batch: str | None = None
+    """The id of the request that acts on many runs, of which this is one."""
 
     @property
     def name(self) -> str:

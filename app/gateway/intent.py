@@ -17,7 +17,8 @@ from app.store.idempotency import Key
 MAX_KEY = 255
 
 Plan = Mapping[str, Json]
-"""What Temporal must be told again exactly. `workflowId` and `runId` name the run, where there is one."""
+"""What Temporal must be told again exactly. `workflowId` and `runId` name the run, `batch` the request that acts on
+many, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,12 +243,13 @@ def _mismatch(intent: Intent) -> Refusal:
 
 
 def _about(entry: AuditEntry, what: Plan) -> AuditEntry:
-    """The entry with the run that the plan or outcome names."""
-    workflow_id, run_id = what.get("workflowId"), what.get("runId")
+    """The entry with the run and the batch that the plan or outcome names."""
+    workflow_id, run_id, batch = what.get("workflowId"), what.get("runId"), what.get("batch")
     return replace(
         entry,
         workflow_id=workflow_id if isinstance(workflow_id, str) else entry.workflow_id,
         run_id=run_id if isinstance(run_id, str) else entry.run_id,
+        detail={**entry.detail, "batch": batch} if isinstance(batch, str) else entry.detail,
     )
 
 

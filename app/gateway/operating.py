@@ -5,14 +5,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from app.access import Action, Identity, Target, may, oversees, require, sees
 from app.cluster import Batch, Cluster, Namespace, Schedule, ScheduleDetail, SearchAttribute, TaskQueue, Worker
 from app.cluster import WorkerDetail as Detail
 from app.errors import BadUserInput, NotFound
+from app.gateway.batch_reading import BatchReading
 from app.temporal import batches, cluster, queues, schedules, workers
 from app.temporal.connection import NotSupported, Temporal
 from app.temporal.pages import LARGEST_PAGE, Listed, Place, Walk
+
+_OWN = ""
+"""In the place of a namespace: what Tideline keeps itself."""
+
+
+async def _nothing(_: str, __: int, ___: bytes) -> tuple[Sequence[Batch], bytes]:
+    return (), b""
 
 
 def _reads(identity: Identity, schedule: Schedule) -> bool:
@@ -22,8 +31,9 @@ def _reads(identity: Identity, schedule: Schedule) -> bool:
 
 
 class Operating:
-    def __init__(self, temporal: Temporal) -> None:
+    def __init__(self, temporal: Temporal, own: BatchReading) -> None:
         self._temporal = temporal
+        self._own = own
 
     def namespaces_of(self, namespace: str | None) -> tuple[str, ...]:
         """The one that is meant, or all; BadUserInput for one that this gateway does not serve."""
@@ -115,23 +125,37 @@ class Operating:
     async def batches(
         self, identity: Identity, namespace: str | None, limit: int, after: Place | None
     ) -> Listed[Batch]:
+        """Tideline's own that the caller may see, newest first, then Temporal's, namespace by namespace."""
         require(identity, Action.READ)
-        walk = self._batches(namespace)
-        return await walk.page(limit, after) if oversees(identity) else Listed((), has_next=False)
+        return await self._batches(identity, namespace).page(limit, after)
 
     async def count_batches(self, identity: Identity, namespace: str | None) -> int:
-        return await self._batches(namespace).count() if oversees(identity) else 0
+        return await self._batches(identity, namespace).count()
 
-    def _batches(self, namespace: str | None) -> Walk[Batch]:
+    def _batches(self, identity: Identity, namespace: str | None) -> Walk[Batch]:
         async def read(chosen: str, size: int, token: bytes) -> tuple[Sequence[Batch], bytes]:
+            if chosen == _OWN:
+                return await self._own_batches(identity, size, token)
             return await batches.list_batches(self._temporal, chosen, size, token)
 
-        return Walk(self.namespaces_of(namespace), read, key=lambda each: each.job_id)
+        asked = self.namespaces_of(namespace)
+        own = (_OWN,) if self._temporal.default_namespace in asked else ()
+        places = (*own, *(asked if oversees(identity) else ()))
+        return Walk(places or (_OWN,), read if places else _nothing, key=lambda each: each.job_id)
+
+    async def _own_batches(self, identity: Identity, size: int, token: bytes) -> tuple[Sequence[Batch], bytes]:
+        started, _, job_id = token.decode().partition(" ")
+        after = (datetime.fromisoformat(started), job_id) if token else None
+        found = await self._own.page(identity, size, after)
+        last = found[-1] if len(found) == size else None
+        return found, f"{last.start_time.isoformat()} {last.job_id}".encode() if last and last.start_time else b""
 
     async def batch(self, identity: Identity, namespace: str | None, job_id: str) -> Batch | None:
         """One job; None where there is none that the caller may see."""
         require(identity, Action.READ)
         chosen = self._one(namespace)
+        if (own := await self._own.one(identity, job_id)) is not None:
+            return own
         if not oversees(identity):
             return None
         try:

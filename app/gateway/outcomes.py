@@ -65,12 +65,12 @@ class Outcomes:
         """The run that a caller means; Refusal where there is none that it may see."""
         execution = await self._reading.execution(caller.identity, namespace, workflow_id, run_id)
         if execution is None:
-            raise Refusal("NOT_FOUND", f"There is no workflow {workflow_id!r}.", path=("workflowId",))
+            raise unknown(workflow_id)
         return execution
 
     async def done(self, ref: ExecutionRef, *, created: bool = True, **kept: Json) -> Done:
         """An act that has happened to a run, with the run as it is now. That it cannot be read undoes nothing."""
-        names: dict[str, Json] = {"namespace": ref.namespace, "workflowId": ref.workflow_id, "runId": ref.run_id}
+        names = names_of(ref)
         try:
             now = (await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)).execution
         except TidelineError as error:
@@ -79,7 +79,17 @@ class Outcomes:
         return Done({**names, **kept}, (now,), created)
 
 
+def names_of(ref: ExecutionRef) -> dict[str, Json]:
+    """How a plan or an outcome names a run."""
+    return {"namespace": ref.namespace, "workflowId": ref.workflow_id, "runId": ref.run_id}
+
+
 def ref_of(names: object) -> ExecutionRef:
     """The run that a plan or an outcome names."""
     assert isinstance(names, dict)
     return ExecutionRef(names["namespace"], names["workflowId"], names["runId"])
+
+
+def unknown(workflow_id: str) -> Refusal:
+    """Also for what belongs to somebody else, in the same words."""
+    return Refusal("NOT_FOUND", f"There is no workflow {workflow_id!r}.", path=("workflowId",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Container, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -90,7 +90,17 @@ class Reading:
             return row
 
         found = await asyncio.gather(*(answer(name) for name in names), return_exceptions=True)
+        if away is None:
+            found = await self._kept(found, {row.ref for row in known.values()})
         return await self.visible(identity, found)
+
+    async def _kept(
+        self, found: list[Execution | BaseException | None], indexed: Container[ExecutionRef]
+    ) -> list[Execution | BaseException | None]:
+        """Without what was deleted, which Temporal goes on showing for a while; what is indexed was not."""
+        told = [each.ref for each in found if isinstance(each, Execution) and each.ref not in indexed]
+        erased = await self._executions.erased(told)
+        return [None if isinstance(each, Execution) and each.ref in erased else each for each in found]
 
     async def _asked(self, row: Execution | None, name: Name) -> Execution | None:
         try:
@@ -141,7 +151,7 @@ class Reading:
         )
         found: dict[ExecutionRef, Execution | BaseException | None] = {
             **known,
-            **dict(zip(missing, asked, strict=True)),
+            **dict(zip(missing, await self._kept(asked, ()), strict=True)),
         }
         return await self.visible(identity, [found.get(ref) for ref in refs])
 
@@ -225,9 +235,13 @@ class Reading:
                     projector.apply(event)
         return RunView(execution, projector.snapshot())
 
-    async def _live(self, execution: Execution) -> RunView:
+    async def now(self, execution: Execution) -> RunView:
+        """Everything of a run with what was done to it just before; the caller may see the execution already."""
+        return await self._live(execution, fresh=True)
+
+    async def _live(self, execution: Execution, *, fresh: bool = False) -> RunView:
         try:
-            return await self._in_time(execution.workflow_id, self._hub.view(execution.ref))
+            return await self._in_time(execution.workflow_id, self._hub.view(execution.ref, fresh=fresh))
         except NotFound as error:
             raise NotFound(
                 f"Temporal no longer has the history of {execution.workflow_id!r}, and it was never archived."

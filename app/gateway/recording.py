@@ -33,7 +33,7 @@ class Recording:
     @asynccontextmanager
     async def recorded(self, entry: AuditEntry) -> AsyncIterator[None]:
         """Write down what is about to happen, then how it went. Without the first, it does not happen."""
-        position = await self._audit.record(replace(entry, outcome=REQUESTED))
+        position = await self.record(entry)
         outcome = "OK"
         try:
             yield
@@ -115,7 +115,7 @@ class Recording:
             tenant=identity.tenant,
             environment=identity.environment,
             request_id=caller.request_id,
-            detail=detail,
+            detail=detail if caller.batch is None else {**detail, "batch": caller.batch},
             address=caller.address,
             idempotency_key=idempotency_key,
         )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.access import Action, may, tenant_for
+from app.access import Action, tenant_for
 from app.cluster import OverlapPolicy, ScheduleDetail
 from app.cluster.schedule_change import ScheduleChange
 from app.errors import BadUserInput, Refusal
 from app.gateway.caller import Caller, Refused
+from app.gateway.intent import Attempt, Done, Intent, Plan
+from app.gateway.once import Once
 from app.gateway.operating import Operating
-from app.gateway.recording import Recording
 from app.gateway.scheduled import after, completed, wrong_creation, wrong_update
 from app.gateway.timetable import invalid, wrong_bounds
 from app.gateway.wanted import RESERVED_MEMO, tenant_of
@@ -43,12 +43,14 @@ Work = Callable[[str, str], Awaitable[None]]
 
 class Scheduling:
     """Every method answers with a ScheduleOutcome, and raises for an outage: then the action may have happened. The
-    same request id is one act."""
+    same key is one act, however often it is sent."""
 
-    def __init__(self, temporal: Temporal, operating: Operating, recording: Recording, registry: Registry) -> None:
+    def __init__(self, temporal: Temporal, operating: Operating, once: Once, lease: float, registry: Registry) -> None:
+        """`lease` is how many seconds an act can take effect within."""
         self._temporal = temporal
         self._operating = operating
-        self._recording = recording
+        self._once = once
+        self._lease = lease
         self._registry = registry
 
     async def create(
@@ -58,7 +60,7 @@ class Scheduling:
         change: ScheduleChange,
         *,
         trigger: bool = False,
-        request_id: str | None = None,
+        key: str | None = None,
     ) -> ScheduleOutcome:
         """Make a schedule that belongs to the caller's tenant, and so do its runs. `trigger` starts one at once."""
 
@@ -67,7 +69,9 @@ class Scheduling:
                 raise invalid("scheduleId cannot be empty.", "scheduleId")
             await self._create(caller, namespace, name.schedule_id, change, trigger, request)
 
-        return await self._act(caller, "createSchedule", name, make, request_id)
+        return await self._act(
+            caller, "createSchedule", name, {"change": change, "trigger": trigger}, make, key, exists=False
+        )
 
     async def _create(
         self, caller: Caller, namespace: str, schedule_id: str, change: ScheduleChange, trigger: bool, request_id: str
@@ -100,7 +104,7 @@ class Scheduling:
             raise _located(error, change) from error
 
     async def update(
-        self, caller: Caller, name: ScheduleName, change: ScheduleChange, request_id: str | None = None
+        self, caller: Caller, name: ScheduleName, change: ScheduleChange, key: str | None = None
     ) -> ScheduleOutcome:
         """Change what is given, whoever else changes the rest meanwhile."""
 
@@ -119,10 +123,10 @@ class Scheduling:
             except BadUserInput as error:
                 raise _located(error, change) from error
 
-        return await self._act(caller, "updateSchedule", name, change_it, request_id)
+        return await self._act(caller, "updateSchedule", name, change, change_it, key)
 
     async def pause(
-        self, caller: Caller, name: ScheduleName, notes: str | None, request_id: str | None = None
+        self, caller: Caller, name: ScheduleName, notes: str | None, key: str | None = None
     ) -> ScheduleOutcome:
         """Start nothing more until it is unpaused. `notes` say why."""
 
@@ -132,10 +136,10 @@ class Scheduling:
                 self._temporal, namespace, name.schedule_id, said, identity=caller.name, request_id=request
             )
 
-        return await self._act(caller, "pauseSchedule", name, self._of_its_own(caller, name, do), request_id)
+        return await self._act(caller, "pauseSchedule", name, {"notes": notes}, do, key)
 
     async def unpause(
-        self, caller: Caller, name: ScheduleName, notes: str | None, request_id: str | None = None
+        self, caller: Caller, name: ScheduleName, notes: str | None, key: str | None = None
     ) -> ScheduleOutcome:
         async def do(namespace: str, request: str) -> None:
             said = notes or f"Unpaused by {caller.name}"
@@ -143,10 +147,10 @@ class Scheduling:
                 self._temporal, namespace, name.schedule_id, said, identity=caller.name, request_id=request
             )
 
-        return await self._act(caller, "unpauseSchedule", name, self._of_its_own(caller, name, do), request_id)
+        return await self._act(caller, "unpauseSchedule", name, {"notes": notes}, do, key)
 
     async def trigger(
-        self, caller: Caller, name: ScheduleName, overlap: OverlapPolicy | None, request_id: str | None = None
+        self, caller: Caller, name: ScheduleName, overlap: OverlapPolicy | None, key: str | None = None
     ) -> ScheduleOutcome:
         """Start a run now, also of a paused schedule."""
 
@@ -155,7 +159,7 @@ class Scheduling:
                 self._temporal, namespace, name.schedule_id, overlap, identity=caller.name, request_id=request
             )
 
-        return await self._act(caller, "triggerSchedule", name, self._of_its_own(caller, name, do), request_id)
+        return await self._act(caller, "triggerSchedule", name, {"overlap": overlap}, do, key)
 
     async def backfill(
         self,
@@ -164,7 +168,7 @@ class Scheduling:
         start: datetime,
         end: datetime,
         overlap: OverlapPolicy | None,
-        request_id: str | None = None,
+        key: str | None = None,
     ) -> ScheduleOutcome:
         """Start the runs that would have been due within a span of time."""
 
@@ -176,48 +180,64 @@ class Scheduling:
                 identity=caller.name, request_id=request,
             )  # fmt: skip
 
-        return await self._act(caller, "backfillSchedule", name, self._of_its_own(caller, name, do), request_id)
+        given = {"start": start, "end": end, "overlap": overlap}
+        return await self._act(caller, "backfillSchedule", name, given, do, key)
 
-    async def delete(self, caller: Caller, name: ScheduleName, request_id: str | None = None) -> ScheduleOutcome:
+    async def delete(self, caller: Caller, name: ScheduleName, key: str | None = None) -> ScheduleOutcome:
         """Its runs go on."""
 
         async def do(namespace: str, _: str) -> None:
             await schedule_changes.delete(self._temporal, namespace, name.schedule_id, identity=caller.name)
 
-        work = self._of_its_own(caller, name, do)
-        return await self._act(caller, "deleteSchedule", name, work, request_id, remains=False)
+        return await self._act(caller, "deleteSchedule", name, {}, do, key, remains=False)
 
     async def _act(
         self,
         caller: Caller,
         mutation: str,
         name: ScheduleName,
+        given: object,
         work: Work,
-        request_id: str | None,
+        key: str | None,
         *,
+        exists: bool = True,
         remains: bool = True,
     ) -> ScheduleOutcome:
-        entry = self._recording.entry(caller, mutation, name.namespace, None, {"scheduleId": name.schedule_id})
+        """`exists`: it must be there already, and the caller's to see. Unless it `remains`, it is gone afterwards."""
+
+        async def prepare(_: str) -> Plan:
+            (namespace,) = self._operating.namespaces_of(name.namespace or self._temporal.default_namespace)
+            if exists:
+                await self._visible(caller, name)
+            return {"namespace": namespace, "scheduleId": name.schedule_id}
+
+        async def act(attempt: Attempt) -> Done:
+            try:
+                await work(str(attempt.plan["namespace"]), attempt.request_id)
+            except Refusal as refusal:
+                if remains or not attempt.is_again or refusal.reason != "NOT_FOUND":
+                    raise
+            return Done(attempt.plan)
+
+        intent = Intent(
+            action=Action.SCHEDULE,
+            mutation=mutation,
+            input={"name": name, "given": given},
+            prepare=prepare,
+            act=act,
+            key=key,
+            namespace=name.namespace,
+            detail={"scheduleId": name.schedule_id},
+            lease=self._lease,
+        )
         try:
-            async with self._recording.recorded(entry):
-                if not may(caller.identity, Action.SCHEDULE):
-                    raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not schedule workflows.")
-                (namespace,) = self._operating.namespaces_of(name.namespace or self._temporal.default_namespace)
-                await work(namespace, request_id or str(uuid.uuid4()))
+            await self._once.perform(caller, intent)
         except Refused as refused:
             return ScheduleOutcome(refusals=refused.refusals)
         if not remains:
             return ScheduleOutcome()
-        return ScheduleOutcome(await self._operating.schedule(caller.identity, name.namespace, name.schedule_id))
-
-    def _of_its_own(self, caller: Caller, name: ScheduleName, work: Work) -> Work:
-        """The work, on a schedule that the caller may see."""
-
-        async def checked(namespace: str, request_id: str) -> None:
-            await self._visible(caller, name)
-            await work(namespace, request_id)
-
-        return checked
+        found = await self._operating.schedule(caller.identity, name.namespace, name.schedule_id)
+        return ScheduleOutcome(found)
 
     async def _visible(self, caller: Caller, name: ScheduleName) -> ScheduleDetail:
         found = await self._operating.schedule(caller.identity, name.namespace, name.schedule_id)

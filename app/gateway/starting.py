@@ -225,9 +225,9 @@ def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
     """What a start may need besides the permission to start."""
     needed = []
     if begin.input:
-        needed.append(Action.SIGNAL)
+        needed.append(Action.UPDATE if "update" in begin.input else Action.SIGNAL)
     if wanted.id_conflict_policy is IdConflictPolicy.TERMINATE_EXISTING:
-        needed.append(Action.CANCEL)
+        needed.append(Action.TERMINATE)
     for action in needed:
         refuse(caller.identity, action, Target(is_run=True, workflow_type=wanted.workflow_type))
     if begin.wait is not None and not (math.isfinite(begin.wait) and 0 <= begin.wait <= LONGEST_WAIT):

@@ -114,13 +114,14 @@ class Hub:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    async def view(self, ref: ExecutionRef) -> RunView:
-        """The run now: from its watch where there is one, else one describe and the events that are new.
+    async def view(self, ref: ExecutionRef, *, fresh: bool = False) -> RunView:
+        """The run now: from its watch where there is one, else one describe and the events that are new. A watch is
+        some moments behind; a `fresh` view has what was done to the run just before.
 
         Raises NotFound where Temporal has no such run, and as `Temporal.call` does.
         """
         watch = self._watches.get(ref)
-        if watch is not None and watch.error is None and watch.run.is_caught_up and not watch.ended:
+        if not fresh and watch is not None and watch.error is None and watch.run.is_caught_up and not watch.ended:
             return watch.run.view()
         async with self._locks.setdefault(ref, asyncio.Lock()), self._reads:
             try:

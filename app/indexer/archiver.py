@@ -134,7 +134,7 @@ class Archiver:
         await self._put(ref, folding, packer)
 
     async def _put(self, ref: ExecutionRef, folding: Folding, packer: Packer) -> None:
-        if await self._archive.put(ref, folding.projection, packer, version=folding.version):
+        if await self._archive.put(ref, folding.projection, packer, version=folding.version, if_indexed=True):
             await self._writer.tell()
 
 

@@ -25,6 +25,7 @@ from app.log import logger
 from app.settings import Settings, temporal_connection
 from app.store import Archive, Changes, Database, Executions, Watermarks
 from app.store.alerts import Alerts
+from app.store.batches import Batches
 from app.store.idempotency import Idempotency
 from app.store.lock import SessionLock
 from app.store.profiles import Profiles
@@ -127,7 +128,9 @@ class Indexer:
             namespace, temporal, executions, Watermarks(database), self._writer, origins, page_size=page_size
         )
         self._archiver = Archiver(self._namespaces, temporal, executions, Archive(database), self._writer)
-        self._pruner = Pruner(Retention(database), Idempotency(database), self._writer, kept_days, key_days)
+        self._pruner = Pruner(
+            Retention(database), Idempotency(database), Batches(database), self._writer, kept_days, key_days
+        )
         self._profiler = Profiler(Profiles(database), Sums(database))
         self._alerter = Alerter(rules, temporal, Alerts(database), Watermarks(database), publish)
         self._followers: list[Follower] = []

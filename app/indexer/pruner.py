@@ -1,4 +1,4 @@
-"""Closed runs, and keys of requests, that are older than they are kept -> forgotten."""
+"""Closed runs, keys of requests, and batches that are older than they are kept -> forgotten."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from app import metrics
 from app.indexer.writer import Writer
 from app.log import logger
+from app.store.batches import Batches
 from app.store.idempotency import Idempotency
 from app.store.retention import Retention
 
@@ -17,13 +18,20 @@ PRUNE_SECONDS = 60.0
 
 class Pruner:
     """Works in small batches, so that no statement is long and nobody waits for a lock. `days` is for tenants
-    that have none of their own; None is for ever. `key_days` is for idempotency keys."""
+    that have none of their own; None is for ever. `key_days` is for idempotency keys and batches."""
 
     def __init__(
-        self, retention: Retention, keys: Idempotency, writer: Writer, days: float | None, key_days: float
+        self,
+        retention: Retention,
+        keys: Idempotency,
+        batches: Batches,
+        writer: Writer,
+        days: float | None,
+        key_days: float,
     ) -> None:
         self._retention = retention
         self._keys = keys
+        self._batches = batches
         self._writer = writer
         self._days = days
         self._key_days = key_days
@@ -44,3 +52,5 @@ class Pruner:
             keys += count
         if keys:
             log.info("idempotency keys forgotten", keys=keys)
+        while count := await self._batches.prune(self._key_days):
+            log.info("batches forgotten", batches=count)

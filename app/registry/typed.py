@@ -86,7 +86,7 @@ def definition_of(entry: Entry) -> WorkflowDefinition:
         memo=entry.memo,
         tenant_field=entry.tenant_field,
         environment_field=entry.environment_field,
-        mutation=_mutation(entry.name),
+        mutation=None if entry.is_ours else _mutation(entry.name),
     )
 
 

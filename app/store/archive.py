@@ -19,7 +19,7 @@ from app.errors import NotFound
 from app.model import ExecutionRef, Projection
 from app.store import activities
 from app.store.database import Connection, Database, Row
-from app.store.executions import columns_of, key_of, ref_of
+from app.store.executions import LOCK, columns_of, key_of, ref_of
 from app.store.pieces import INLINE_BYTES, Packer, Piece, unpacked
 from app.store.remembered import Remembered
 
@@ -89,11 +89,12 @@ class Archive:
         history: Packer | Iterable[HistoryEvent],
         *,
         version: int = PROJECTOR_VERSION,
+        if_indexed: bool = False,
     ) -> bool:
         """Keep a closed run and write what its history adds to its row; True where the row changed visibly.
 
         Without a projection the history alone is kept. A projection of a lower `version` is told apart from one
-        that is right: the indexer folds it again later.
+        that is right: the indexer folds it again later. With `if_indexed` a run that was deleted meanwhile is not kept.
         """
         if not isinstance(history, Packer):
             packer = Packer()
@@ -102,6 +103,8 @@ class Archive:
         pieces = await history.pieces()
         packed, rows = await asyncio.to_thread(self._pack, projection or Projection())
         async with self._database.transaction() as connection:
+            if if_indexed and await connection.fetchval(LOCK, *key_of(ref)) is None:
+                return False
             await self._clear(connection, ref)
             await connection.execute(_PUT_PIECES, *key_of(ref), *_columns(pieces))
             changed: str | None = await self._put(connection, ref, projection, version, packed, history.events)

@@ -54,7 +54,9 @@ _MOVED = "(held.tenant, held.environment) is distinct from (excluded.tenant, exc
 RECORDING = f"""
 written as (
     insert into executions as held ({", ".join(COLUMNS)})
-    select {", ".join(COLUMNS)} from jsonb_populate_recordset(null::executions, $1)
+    select {", ".join(COLUMNS)} from jsonb_populate_recordset(null::executions, $1) as told
+    where not exists (select from deleted_executions as gone where (gone.namespace, gone.workflow_id, gone.run_id)
+        = (told.namespace, told.workflow_id, told.run_id))
     on conflict (namespace, workflow_id, run_id) do update set
         {", ".join(f"{column} = {merged}" for column, merged in _MERGED.items())},
         last_change = case
@@ -82,6 +84,15 @@ written as (
 _RECORD = f"with {RECORDING} select namespace, workflow_id, run_id, last_change as kind from written"
 
 _SELECT = f"select {', '.join(f'e.{column}' for column in COLUMNS)} from executions e"
+
+_ERASED = """
+with forgotten as (
+    delete from deleted_executions where deleted_at < now() - interval '30 days'
+)
+insert into deleted_executions (namespace, workflow_id, run_id) values ($1, $2, $3) on conflict do nothing
+"""
+
+LOCK = "select 1 from executions where namespace = $1 and workflow_id = $2 and run_id = $3 for update"
 
 _DELETE = """
 with gone as (
@@ -228,9 +239,30 @@ class Executions:
         )
         return [ref_of(row) for row in rows]
 
+    async def erase(self, ref: ExecutionRef) -> bool:
+        """Forget a run and its archive for good: for as long as Temporal may still show it, it is not recorded again.
+        False where it was not indexed."""
+        await self._database.execute(_ERASED, *key_of(ref))
+        return await self.delete(ref)
+
+    async def erased(self, refs: Sequence[ExecutionRef]) -> set[ExecutionRef]:
+        """Those of the runs that were erased, in one statement."""
+        if not refs:
+            return set()
+        rows = await self._database.fetch(
+            "select namespace, workflow_id, run_id from deleted_executions"
+            " join unnest($1::text[], $2::text[], $3::text[]) as wanted (namespace, workflow_id, run_id)"
+            " using (namespace, workflow_id, run_id)",
+            *columns_of(refs),
+        )
+        return {ref_of(row) for row in rows}
+
     async def delete(self, ref: ExecutionRef) -> bool:
         """Forget a run and its archive; False where it was not indexed."""
-        return await self._database.fetchval(_DELETE, *key_of(ref)) is not None
+        async with self._database.transaction() as connection:
+            # Whoever archives it at this moment holds the row; what that writes must be seen by the next statement.
+            await connection.execute(LOCK, *key_of(ref))
+            return await connection.fetchval(_DELETE, *key_of(ref)) is not None
 
 
 def _one_each(executions: Sequence[Execution]) -> list[Execution]:

@@ -37,14 +37,31 @@ async def told(temporal: Temporal, namespace: str, workflow_id: str, request_id:
         return None
     runs = [latest.execution, *await _seen(temporal, namespace, workflow_id)]
     for execution in {each.run_id: each for each in runs}.values():
-        async with aclosing(history_backwards(temporal, execution.ref)) as events:
-            async for event in events:
-                if request_id in {
-                    event.workflow_execution_signaled_event_attributes.request_id,
-                    event.workflow_execution_update_accepted_event_attributes.protocol_instance_id,
-                }:
-                    return execution.ref
+        if await took(temporal, execution.ref, request_id):
+            return execution.ref
     return None
+
+
+async def took(temporal: Temporal, ref: ExecutionRef, request_id: str) -> bool:
+    """Whether the run has taken a signal or an update of this request. NotFound where Temporal has it no more."""
+    async with aclosing(history_backwards(temporal, ref)) as events:
+        async for event in events:
+            if request_id in {
+                event.workflow_execution_signaled_event_attributes.request_id,
+                event.workflow_execution_update_accepted_event_attributes.protocol_instance_id,
+            }:
+                return True
+    return False
+
+
+async def was_asked_to_cancel(temporal: Temporal, ref: ExecutionRef, identity: str, cause: str) -> bool:
+    """Whether somebody has asked the run to cancel itself, for this cause."""
+    async with aclosing(history_backwards(temporal, ref)) as events:
+        async for event in events:
+            asked = event.workflow_execution_cancel_requested_event_attributes
+            if (asked.identity, asked.cause) == (identity, cause):
+                return True
+    return False
 
 
 def first_of(execution: Execution) -> ExecutionRef:

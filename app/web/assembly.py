@@ -6,10 +6,14 @@ from contextlib import AsyncExitStack
 
 from app.access import Sealer, Tickets
 from app.bus import Bus
-from app.gateway import Acting, Gateway, Reading, Watching
+from app.gateway import Gateway, Reading, Watching
+from app.gateway.activities import Activities
+from app.gateway.acts import Acts
 from app.gateway.alerts import AlertReading
 from app.gateway.asking import Asking
 from app.gateway.audits import AuditReading
+from app.gateway.batch_reading import BatchReading
+from app.gateway.batching import Batching
 from app.gateway.consistency import Consistency
 from app.gateway.feeds import Feeds
 from app.gateway.health import Health
@@ -18,6 +22,7 @@ from app.gateway.insights import Insights
 from app.gateway.jobs import Jobs
 from app.gateway.keys import Keys
 from app.gateway.live_lists import LiveLists
+from app.gateway.many import Many
 from app.gateway.minting import Minting
 from app.gateway.once import Once
 from app.gateway.operating import Operating
@@ -26,6 +31,7 @@ from app.gateway.planning import Planning
 from app.gateway.polling import Polling
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
+from app.gateway.runs import Runs
 from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
@@ -42,6 +48,7 @@ from app.store.alerts import Alerts
 from app.store.api_keys import ApiKeys
 from app.store.archive import Archive
 from app.store.audit import Audit
+from app.store.batches import Batches
 from app.store.bottlenecks import Bottlenecks
 from app.store.changes import Changes
 from app.store.database import Database
@@ -52,6 +59,7 @@ from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
 from app.store.secrets import Secrets
 from app.store.stats import Statistics
+from app.temporal.capabilities import Offers
 from app.temporal.connection import Temporal
 from app.web.warden import KEYS
 
@@ -86,7 +94,6 @@ async def assemble(
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
-    operating = Operating(temporal)
     registry = registry or Registry()
     audit = Audit(database)
     recording = Recording(audit, temporal.default_namespace)
@@ -97,6 +104,9 @@ async def assemble(
     consistency = Consistency(temporal, executions, changed)
     watching = Watching(reading, hub, insights)
     subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
+    runs = Runs(temporal, acts := Acts(temporal, outcomes), executions, changed)
+    batches = BatchReading(Batches(database), executions)
+    operating = Operating(temporal, batches)
     feed = Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
     matches = Matches(feed, Matching(database), Alerts(database))
     live_lists, jobs = LiveLists(feed, matches, executions, reading.lists), Jobs(operating)
@@ -105,7 +115,6 @@ async def assemble(
     return Gateway(
         reading=reading,
         starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
-        acting=Acting(temporal, outcomes),
         consistency=consistency,
         watching=watching,
         registry=registry,
@@ -115,7 +124,7 @@ async def assemble(
         asking=Asking(temporal),
         payloads=temporal.payloads,
         operating=operating,
-        scheduling=Scheduling(temporal, operating, recording, registry),
+        scheduling=Scheduling(temporal, operating, once, outcomes.lease, registry),
         stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
         alerts=AlertReading(Alerts(database)),
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
@@ -126,4 +135,10 @@ async def assemble(
         feeds=Feeds(feed, matches, reading.lists),
         live_lists=live_lists,
         jobs=jobs,
+        runs=runs,
+        batching=Batching(temporal, outcomes, reading, Batches(database), batches),
+        batches=batches,
+        activities=Activities(temporal, acts, reading),
+        many=Many(once, runs),
+        offers=Offers(temporal),
     )

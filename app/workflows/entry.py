@@ -41,6 +41,9 @@ class Entry:
     """The field of the input that names the tenant, which must be the caller's."""
     environment_field: str | None = None
 
+    is_ours: bool = False
+    """Started by Tideline itself: it has no mutation of its own."""
+
     @property
     def name(self) -> str:
         name: str | None = self.code.name

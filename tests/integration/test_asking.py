@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +12,8 @@ from temporalio import workflow
 from temporalio.client import WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from app.access import Role
 from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.gateways import Host, hosted, member
 
 
 @workflow.defn
@@ -127,25 +125,6 @@ async def test_without_a_worker_each_is_null_with_an_error_in_time(temporal: Tem
         assert each["extensions"]["code"] == "TIMEOUT"
         assert "worker" in each["message"]
     await handle.terminate()
-
-
-ACTIONS = "query ($id: String!) { workflow(workflowId: $id) { availableActions } }"
-
-
-async def test_what_may_be_done_depends_on_the_status_and_the_viewer(temporal: TemporalServer, host: Host) -> None:
-    handle = await begin(temporal, "nobody-polls-here")
-
-    async def actions(role: Role) -> list[str]:
-        seen = await host.data(ACTIONS, replace(ANYBODY, roles=frozenset({role})), id=handle.id)
-        found: list[str] = seen["workflow"]["availableActions"]
-        return found
-
-    assert await actions(Role.VIEWER) == ["QUERY"]
-    assert set(await actions(Role.OPERATOR)) >= {"QUERY", "SIGNAL", "CANCEL"}
-    assert "UNPAUSE" not in await actions(Role.ADMIN)
-    await handle.terminate()
-    for role in (Role.OPERATOR, Role.ADMIN):
-        assert not {"SIGNAL", "CANCEL", "PAUSE"} & set(await actions(role))
 
 
 async def test_another_tenants_run_is_not_asked(temporal: TemporalServer, host: Host, worker: str) -> None:

@@ -207,10 +207,10 @@ async def test_the_same_request_is_one_schedule(host: Host) -> None:
     caller, name, request = Caller(ANYBODY, "r"), ScheduleName(f"made-{uuid.uuid4().hex[:10]}"), str(uuid.uuid4())
     change = ScheduleChange(action={"workflow_type": "Nightly", "task_queue": "nobody"})
     for _ in range(2):
-        outcome = await host.gateway.scheduling.create(caller, name, change, request_id=request)
+        outcome = await host.gateway.scheduling.create(caller, name, change, key=request)
         assert outcome.schedule is not None
     for _ in range(2):
-        outcome = await host.gateway.scheduling.trigger(caller, name, None, request_id=request)
+        outcome = await host.gateway.scheduling.trigger(caller, name, None, key=f"{request} now")
 
     async def runs() -> Any:
         found = await host.gateway.operating.schedule(ANYBODY, None, name.schedule_id)

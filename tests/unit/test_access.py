@@ -10,6 +10,11 @@ from app.access import Action, Gatekeeper, Identity, Role, Scope, may, require, 
 from app.errors import Forbidden, NotFound, Refusal
 from app.model import Execution, WorkflowStatus
 
+OPERATING = {
+    Action.SIGNAL, Action.UPDATE, Action.QUERY, Action.CANCEL, Action.TERMINATE, Action.RESET, Action.PAUSE,
+    Action.UNPAUSE, Action.ACT_ON_ACTIVITIES,
+}  # fmt: skip
+
 
 def identity(role: Role, tenant: str | None = "acme", environment: str | None = "prod") -> Identity:
     return Identity("ann", tenant or "default", environment or "default", frozenset({role}), Scope(tenant, environment))
@@ -32,14 +37,14 @@ def execution(tenant: str, environment: str) -> Execution:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.VIEWER, {Action.READ}),
-        (Role.STARTER, {Action.READ, Action.START}),
-        (Role.OPERATOR, {Action.READ, Action.SIGNAL, Action.CANCEL}),
-        (Role.ADMIN, {Action.READ, Action.START, Action.SIGNAL, Action.CANCEL}),
+        (Role.VIEWER, {Action.READ, Action.QUERY}),
+        (Role.STARTER, {Action.READ, Action.QUERY, Action.START}),
+        (Role.OPERATOR, {Action.READ, *OPERATING}),
+        (Role.ADMIN, {Action.READ, Action.START, Action.DELETE, *OPERATING}),
     ],
 )
 def test_what_a_role_may_do(role: Role, allowed: set[Action]) -> None:
-    asked = {Action.READ, Action.START, Action.SIGNAL, Action.CANCEL}
+    asked = {Action.READ, Action.START, Action.DELETE, *OPERATING}
     assert {action for action in asked if may(identity(role), action)} == allowed
     for action in asked - allowed:
         with pytest.raises(Forbidden, match="ann may not"):

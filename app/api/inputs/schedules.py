@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from app.api.inputs.starts import RetryPolicyInput
+from app.api.inputs.starts import KEY, RetryPolicyInput
 from app.api.inputs.values import json_object
 from app.cluster import Interval, OverlapPolicy
 from app.cluster.schedule_change import (
@@ -25,7 +25,6 @@ from app.errors import Path
 from app.gateway.scheduling import ScheduleName
 
 UNSET: Any = strawberry.UNSET
-KEY = "The same key with the same input is one act, however often it is sent."
 
 
 def _optional(description: str | None = None) -> Any:

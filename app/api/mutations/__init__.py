@@ -6,18 +6,22 @@ from __future__ import annotations
 import strawberry
 
 from app.api.mutations.access import AccessMutation
+from app.api.mutations.activities import ActivityMutation
+from app.api.mutations.many import ManyMutation
+from app.api.mutations.runs import RunMutation
 from app.api.mutations.schedules import ScheduleMutation
 from app.api.mutations.starts import StartMutation
 from app.api.mutations.typed import TypedMutation
-from app.api.mutations.workflows import WorkflowMutation
 
 
 @strawberry.type
 class Mutation(
     StartMutation,
-    WorkflowMutation,
     ScheduleMutation,
     TypedMutation,  # type: ignore[misc]  # made while the program starts, from the catalog
     AccessMutation,
+    RunMutation,
+    ActivityMutation,
+    ManyMutation,
 ):
     """Every root field of acting."""

@@ -14,8 +14,11 @@ from app.gateway.caller import Outcome
 @strawberry.type(description="A refusal that the caller can mend.")
 class UserError:
     code: str = strawberry.field(
-        description="Stable: NOT_FOUND, ALREADY_CLOSED, ALREADY_STARTED, INVALID_INPUT, NOT_ALLOWED, NOT_SUPPORTED,"
-        " IDEMPOTENCY_MISMATCH, UPDATE_REJECTED."
+        description=(
+            "Stable: NOT_FOUND, ALREADY_CLOSED, ALREADY_STARTED, ALREADY_EXISTS, ALREADY_PAUSED, NOT_PAUSED,"
+            " WORKFLOW_PAUSED, UPDATE_REJECTED, INVALID_INPUT, NOT_ALLOWED, NOT_SUPPORTED, IDEMPOTENCY_MISMATCH,"
+            " TOO_MANY. An item of many runs has the code of an outage here as well, such as TIMEOUT."
+        )
     )
     message: str = strawberry.field(description="A sentence for a person.")
     path: list[str] = strawberry.field(description="The path of the input field that it speaks of; empty for none.")

@@ -45,7 +45,7 @@ class ScheduleMutation:
             return _refused(error)
         return _payload(
             await info.context.gateway.scheduling.create(
-                info.context.caller, input.named, change, trigger=input.trigger_now
+                info.context.caller, input.named, change, trigger=input.trigger_now, key=input.idempotency_key
             )
         )
 
@@ -56,17 +56,29 @@ class ScheduleMutation:
             change = input.value()
         except BadUserInput as error:
             return _refused(error)
-        return _payload(await info.context.gateway.scheduling.update(info.context.caller, input.named, change))
+        return _payload(
+            await info.context.gateway.scheduling.update(
+                info.context.caller, input.named, change, input.idempotency_key
+            )
+        )
 
     @strawberry.mutation(description="Start nothing more until it is unpaused.")
     @staticmethod
     async def pause_schedule(info: Info, input: PauseScheduleInput) -> SchedulePayload:
-        return _payload(await info.context.gateway.scheduling.pause(info.context.caller, input.named, input.notes))
+        return _payload(
+            await info.context.gateway.scheduling.pause(
+                info.context.caller, input.named, input.notes, input.idempotency_key
+            )
+        )
 
     @strawberry.mutation(description="Let it start runs again.")
     @staticmethod
     async def unpause_schedule(info: Info, input: UnpauseScheduleInput) -> SchedulePayload:
-        return _payload(await info.context.gateway.scheduling.unpause(info.context.caller, input.named, input.notes))
+        return _payload(
+            await info.context.gateway.scheduling.unpause(
+                info.context.caller, input.named, input.notes, input.idempotency_key
+            )
+        )
 
     @strawberry.mutation(
         description=(
@@ -76,7 +88,11 @@ class ScheduleMutation:
     )
     @staticmethod
     async def trigger_schedule(info: Info, input: TriggerScheduleInput) -> SchedulePayload:
-        return _payload(await info.context.gateway.scheduling.trigger(info.context.caller, input.named, input.overlap))
+        return _payload(
+            await info.context.gateway.scheduling.trigger(
+                info.context.caller, input.named, input.overlap, input.idempotency_key
+            )
+        )
 
     @strawberry.mutation(description="Start the runs that would have been due within a span of time.")
     @staticmethod
@@ -85,13 +101,15 @@ class ScheduleMutation:
         assert start is not None
         assert end is not None
         return _payload(
-            await info.context.gateway.scheduling.backfill(info.context.caller, input.named, start, end, input.overlap)
+            await info.context.gateway.scheduling.backfill(
+                info.context.caller, input.named, start, end, input.overlap, input.idempotency_key
+            )
         )
 
     @strawberry.mutation(description="Delete a schedule; the runs that it has started go on.")
     @staticmethod
     async def delete_schedule(info: Info, input: DeleteScheduleInput) -> DeleteSchedulePayload:
-        outcome = await info.context.gateway.scheduling.delete(info.context.caller, input.named)
+        outcome = await info.context.gateway.scheduling.delete(info.context.caller, input.named, input.idempotency_key)
         return DeleteSchedulePayload(deleted=not outcome.refusals, user_errors=_errors(outcome))
 
 

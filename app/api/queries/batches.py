@@ -19,7 +19,8 @@ class BatchQuery:
     @strawberry.field(
         graphql_type=BatchOperationConnection,
         description=(
-            "Batch operations, namespace by namespace; first is at most 100. Empty to those who see one tenant only."
+            "Batch operations: Tideline's own, newest first, then Temporal's, namespace by namespace; first is at most"
+            " 100. Who sees one tenant only sees its own."
         ),
     )
     @staticmethod
@@ -46,7 +47,7 @@ class BatchQuery:
 
     @strawberry.field(
         graphql_type=BatchOperation | None,
-        description="One batch operation; null where there is none, and to those who see one tenant only.",
+        description="One batch operation; null where there is none that you may see.",
     )
     @staticmethod
     async def batch_operation(info: Info, job_id: strawberry.ID, namespace: str | None = None) -> BatchValue | None:

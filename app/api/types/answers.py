@@ -11,9 +11,11 @@ from strawberry.scalars import JSON
 from app import model
 from app.access import Exposure, Part
 from app.api.context import Info, view_of
+from app.api.types.outcome import WorkflowUpdate
 from app.api.veil import WITHHELD, exposure, instead, target_of
-from app.gateway import asking
-from app.gateway.asking import WorkflowAction
+from app.gateway import abilities, asking
+from app.gateway.abilities import WorkflowAction
+from app.temporal.updates import Update
 
 Row = strawberry.Parent[model.Execution]
 _NEEDS_A_WORKER = "Needs a worker that answers; without one it is null, with an error that says so."
@@ -89,8 +91,21 @@ class Answers:
         return await info.context.gateway.asking.stack_trace(info.context.identity, root)
 
     @strawberry.field(
-        graphql_type=list[WorkflowAction], description="What you may do to it now, by its status and your permissions."
+        graphql_type=list[WorkflowAction],
+        description="What you may do to it now, by its status, your permissions and what the connected server offers.",
     )
     @staticmethod
-    def available_actions(root: Row, info: Info) -> Sequence[WorkflowAction]:
-        return asking.available_actions(info.context.identity, root)
+    async def available_actions(root: Row, info: Info) -> Sequence[WorkflowAction]:
+        offered = await info.context.gateway.offers.of(root.namespace)
+        return abilities.available_actions(info.context.identity, root, offered)
+
+    @strawberry.field(
+        graphql_type=WorkflowUpdate | None,
+        description=(
+            "How an update of the run stands, once it has completed or waitSeconds, at most 20, have passed. Null for"
+            " one that is unknown: never sent, rejected, or forgotten."
+        ),
+    )
+    @staticmethod
+    async def update(root: Row, info: Info, update_id: str, wait_seconds: float = 0.0) -> Update | None:
+        return await info.context.gateway.asking.update(info.context.identity, root, update_id, wait_seconds)

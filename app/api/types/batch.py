@@ -1,18 +1,29 @@
-"""Batch operations: one act on every run that a query finds."""
+"""Batch operations: one act on every run that a query or a filter finds."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import strawberry
+from strawberry.scalars import JSON
 
 from app import cluster
 from app.api.connections import Connection
+from app.api.context import Info
 from app.api.described import Described
 from app.api.scalars import Cursor
 from app.cluster import BatchState
 
 BatchValue = Described[cluster.Batch, cluster.Batch]
+
+
+@strawberry.type(description="A run on which a batch operation failed.")
+class BatchFailure:
+    namespace: str
+    workflow_id: str
+    run_id: strawberry.ID
+    code: str = strawberry.field(description="As of a userError, or of an outage that lasted.")
+    message: str
 
 
 @strawberry.type(description="One act on every run that a query finds. Its counts cost a call of Temporal each.")
@@ -57,6 +68,49 @@ class BatchOperation:
     @staticmethod
     async def failed(root: strawberry.Parent[BatchValue]) -> int:
         return (await root.detail()).failed or 0
+
+    @strawberry.field(
+        description="How many it left alone, since they did not match any more at their turn; null for Temporal's jobs."
+    )
+    @staticmethod
+    async def skipped(root: strawberry.Parent[BatchValue]) -> int | None:
+        return (await root.detail()).skipped
+
+    @strawberry.field(description="Why it has failed as a whole.")
+    @staticmethod
+    async def problem(root: strawberry.Parent[BatchValue]) -> str | None:
+        return (await root.detail()).problem
+
+    @strawberry.field(
+        graphql_type=JSON | None,
+        description="Which runs, as Tideline understood the filter that was given; null for Temporal's jobs.",
+    )
+    @staticmethod
+    async def filter(root: strawberry.Parent[BatchValue]) -> object:
+        return (await root.detail()).filter
+
+    @strawberry.field(description="Of the run that does it; null for Temporal's jobs.")
+    @staticmethod
+    async def workflow_id(root: strawberry.Parent[BatchValue]) -> str | None:
+        return (await root.detail()).workflow_id
+
+    @strawberry.field(description="The first 100 runs on which it failed. Empty for Temporal's jobs: they do not tell.")
+    @staticmethod
+    async def failed_items(root: strawberry.Parent[BatchValue], info: Info) -> list[BatchFailure]:
+        batch = await root.detail()
+        if not batch.workflow_id or not batch.failed:
+            return []
+        found = await info.context.gateway.batches.failures(batch.job_id)
+        return [
+            BatchFailure(
+                namespace=each.ref.namespace,
+                workflow_id=each.ref.workflow_id,
+                run_id=strawberry.ID(each.ref.run_id),
+                code=each.code,
+                message=each.message,
+            )
+            for each in found
+        ]
 
 
 @strawberry.type

@@ -1,0 +1,64 @@
+"""What a worker needs to drive batches: the verbs that act on runs, and the activities over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from app.bus import Bus
+from app.gateway.acts import Acts
+from app.gateway.driving import Driver
+from app.gateway.insights import Insights
+from app.gateway.once import Once
+from app.gateway.outcomes import Outcomes
+from app.gateway.reading import Reading
+from app.gateway.recording import Recording
+from app.gateway.runs import Runs
+from app.hub import Hub
+from app.indexer.writer import CHANGES
+from app.store.archive import Archive
+from app.store.audit import Audit
+from app.store.batches import Batches
+from app.store.database import Database
+from app.store.executions import Executions
+from app.store.idempotency import Idempotency
+from app.store.profiles import Profiles
+from app.temporal.connection import Temporal
+from app.workflows.batches.workflow import ADVANCE, CLOSE, BatchInput, BatchProgress
+
+
+async def drive(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus) -> Driver:
+    """What acts in the name of those who asked for batches; what it starts is closed with the stack."""
+    executions, archive = Executions(database), Archive(database)
+
+    async def changed() -> None:
+        await bus.publish(CHANGES, "")
+
+    hub = Hub(temporal, archive.pages)
+    stack.push_async_callback(hub.close)
+    reading = Reading(temporal, executions, archive, hub, Insights(temporal, Profiles(database)))
+    recording = Recording(Audit(database), temporal.default_namespace)
+    stack.push_async_callback(recording.close)
+    once = Once(Idempotency(database), recording, changed)
+    stack.push_async_callback(once.close)
+    acts = Acts(temporal, Outcomes(temporal, once, reading))
+    return Driver(Batches(database), Runs(temporal, acts, executions, changed))
+
+
+def activities(driver: Driver) -> Sequence[Callable[..., Any]]:
+    @activity.defn(name=ADVANCE)
+    async def advance(request: BatchInput) -> BatchProgress:
+        found = await driver.advance(request.job_id, activity.heartbeat)
+        if found is None:
+            raise ApplicationError(f"There is no batch {request.job_id!r}.", non_retryable=True)
+        return BatchProgress(found.state, found.total, found.completed, found.failed, found.skipped, found.problem)
+
+    @activity.defn(name=CLOSE)
+    async def close(request: BatchInput, state: str) -> None:
+        await driver.close(request.job_id, state)
+
+    return [advance, close]

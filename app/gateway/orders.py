@@ -1,0 +1,69 @@
+"""What a caller wants done to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.errors import Refusal
+from app.model import ExecutionRef, Json
+from app.temporal.resets import Replayed
+from app.temporal.updates import MAX_UPDATE_WAIT, UpdateStage
+
+
+class ResetPoint(StrEnum):
+    """A place in a run's history that needs no event id."""
+
+    FIRST_WORKFLOW_TASK = "FIRST_WORKFLOW_TASK"
+    LAST_WORKFLOW_TASK = "LAST_WORKFLOW_TASK"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetWanted:
+    """Where to reset to: exactly one of a point, an event id and a build id."""
+
+    to: ResetPoint | None = None
+    event_id: int | None = None
+    build_id: str | None = None
+    reason: str = ""
+    without: tuple[Replayed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateWanted:
+    """An update to be sent, and how long to wait for which stage, in seconds."""
+
+    name: str
+    args: Sequence[Json] = ()
+    update_id: str | None = None
+    until: UpdateStage = UpdateStage.COMPLETED
+    wait: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The run that is gone; `terminated` where it was open."""
+
+    ref: ExecutionRef | None = None
+    terminated: bool = False
+    refusals: tuple[Refusal, ...] = ()
+    token: str | None = None
+
+
+def empty(argument: str) -> Refusal:
+    return Refusal("INVALID_INPUT", f"{argument} cannot be empty.", path=(argument,))
+
+
+def problem_of(wanted: UpdateWanted) -> Refusal | None:
+    if not wanted.name:
+        return empty("updateName")
+    if not 0 < wanted.wait <= MAX_UPDATE_WAIT:
+        return Refusal(
+            "INVALID_INPUT",
+            f"waitSeconds must be above 0 and at most {MAX_UPDATE_WAIT:g}; it is {wanted.wait:g}.",
+            path=("waitSeconds",),
+        )
+    if wanted.until is UpdateStage.ADMITTED:
+        return Refusal("INVALID_INPUT", "waitFor must be ACCEPTED or COMPLETED.", path=("waitFor",))
+    return None

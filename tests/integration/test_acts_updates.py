@@ -1,0 +1,95 @@
+"""Updates: how far they come, what is rejected, and how they are asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import TemporalServer
+from tests.integration.gateways import Host, hosted
+from tests.integration.states import Acted, Handle, Stage, staged
+
+UPDATE = """
+mutation ($input: UpdateWorkflowInput!) {
+  updateWorkflow(input: $input) {
+    update { updateId stage result failure { message } } userErrors { code message path }
+  }
+}
+"""
+ASK = """
+query ($id: String!, $update: String!, $wait: Float!) {
+  workflow(workflowId: $id) { update(updateId: $update, waitSeconds: $wait) { stage result failure { message } } }
+}
+"""
+
+
+@pytest.fixture
+async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
+    async with hosted(temporal.address, database) as made:
+        yield made
+
+
+@pytest.fixture
+async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
+    async with staged(temporal.client, task_queue) as made:
+        yield made
+
+
+async def update(host: Host, run: Handle, text: str, **more: Any) -> Any:
+    given = {"workflowId": run.id, "updateName": "add", "args": [text], **more}
+    return (await host.data(UPDATE, input=given))["updateWorkflow"]
+
+
+async def test_a_result_a_failure_and_a_rejection(host: Host, stage: Stage) -> None:
+    run = await stage.running()
+    done = await update(host, run, "x", updateId="u1")
+    assert done["update"] == {"updateId": "u1", "stage": "COMPLETED", "result": ["x"], "failure": None}
+    failed = await update(host, run, "impossible")
+    assert failed["userErrors"] == []
+    assert failed["update"]["failure"] == {"message": "cannot be added"}
+    for text, name, words in (("", "add", "nothing to add"), ("x", "unheard", "unheard")):
+        rejected = await update(host, run, text, updateName=name)
+        assert rejected["update"] is None
+        [error] = rejected["userErrors"]
+        assert (error["code"], error["path"]) == ("UPDATE_REJECTED", ["updateName"])
+        assert words in error["message"]
+
+
+async def test_one_that_is_not_through_in_time_is_asked_for_again(host: Host, stage: Stage) -> None:
+    run = await stage.running()
+    waiting = await update(host, run, "later", updateId="u2", waitSeconds=0.5)
+    assert (waiting["update"]["stage"], waiting["update"]["result"]) == ("ACCEPTED", None)
+    accepted = await update(host, run, "later", updateId="u2", waitFor="ACCEPTED")
+    assert accepted["update"]["stage"] == "ACCEPTED"
+
+    async def ask(update_id: str, wait: float) -> Any:
+        return (await host.data(ASK, id=run.id, update=update_id, wait=wait))["workflow"]["update"]
+
+    assert (await ask("u2", 0))["stage"] == "ACCEPTED"
+    assert (await ask("u2", 0.3))["stage"] == "ACCEPTED"
+    assert await ask("never", 0) is None
+    await run.signal(Acted.finish)
+    assert await ask("u2", 10) == {"stage": "COMPLETED", "result": ["later"], "failure": None}
+
+
+async def test_without_a_worker_an_update_is_admitted(host: Host, stage: Stage) -> None:
+    run = await stage.start("wait", queue="nobody-polls-here")
+    waiting = await update(host, run, "x", waitSeconds=0.5)
+    assert waiting["userErrors"] == []
+    assert waiting["update"]["stage"] == "ADMITTED"
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"waitSeconds": 0.0}, "waitSeconds"),
+        ({"waitSeconds": 20.5}, "waitSeconds"),
+        ({"waitFor": "ADMITTED"}, "waitFor"),
+        ({"updateName": ""}, "updateName"),
+    ],
+)
+async def test_a_wrong_value_is_told_at_its_path(host: Host, stage: Stage, more: dict[str, Any], path: str) -> None:
+    [error] = (await update(host, await stage.start("wait"), "x", **more))["userErrors"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", [path])
