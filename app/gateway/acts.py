@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.access import Action, Target, refuse
-from app.errors import Refusal
+from app.errors import NotFound, Refusal
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan, Told
-from app.gateway.outcomes import Outcomes, ref_of
+from app.gateway.outcomes import Outcomes, ref_of, unknown
 from app.gateway.reading import Name
 from app.model import ExecutionRef, Json
 from app.temporal import actions, reads
@@ -105,6 +105,8 @@ class Acts:
         ref = ref_of(attempt.plan)
         for look in range(1, _LOOKS + 1):
             try:
+                if attempt.is_again and not act.to_closed:
+                    await self._require_open(ref)
                 return await act.work(ref, attempt)
             except Refusal as refusal:
                 if attempt.is_again and refusal.reason in _DONE_ALREADY and act.stands is not None:
@@ -119,13 +121,18 @@ class Acts:
                 ref = latest.ref
         raise AssertionError("the last look returns or raises")
 
+    async def _require_open(self, ref: ExecutionRef) -> None:
+        """Of another try it was never asked whether the run is open: that may have been long ago."""
+        try:
+            now = await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)
+        except NotFound as error:
+            raise unknown(ref.workflow_id) from error
+        if now.execution.status.is_closed:
+            raise actions.already_closed(ref)
+
     async def done(self, ref: ExecutionRef, **kept: Json) -> Done:
         """What has happened to a run, with the run as it is now."""
         return await self._outcomes.done(ref, **kept)
-
-    async def is_closed(self, ref: ExecutionRef) -> bool:
-        now = await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)
-        return now.execution.status.is_closed
 
     async def closed_as(self, ref: ExecutionRef, *statuses: str) -> bool:
         """Whether the run has come to its end in one of these ways."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.access import may
+from app.access import Action, may
 from app.cluster import Batch
 from app.errors import NotFound, Refusal, TidelineError
 from app.gateway.batch_reading import BatchReading, workflow_id_of
@@ -134,7 +134,7 @@ class Batching:
                     act=work,
                     key=key,
                     namespace=self._temporal.default_namespace,
-                    detail={"filter": told(filter_), **act.arguments},
+                    detail={**act.detail, "filter": told(filter_)},
                     lease=self._outcomes.lease,
                 ),
             )
@@ -148,12 +148,12 @@ class Batching:
     async def stop(self, caller: Caller, job_id: str, reason: str, key: str | None = None) -> Begun:
         """Begin no further run of a batch. What it has acted on stays so."""
         found = await self._shown.found(caller.identity, job_id)
-        if found is None:
-            refusal = Refusal("NOT_FOUND", f"There is no batch operation {job_id!r}.", path=("jobId",))
-            return Begun(refusals=(refusal,))
-        ref = ExecutionRef(found.order.namespace, workflow_id_of(job_id), "")
+        namespace = found.order.namespace if found else self._temporal.default_namespace
+        ref = ExecutionRef(namespace, workflow_id_of(job_id), "")
 
         async def prepare(_: str) -> Plan:
+            if found is None:
+                raise Refusal("NOT_FOUND", f"There is no batch operation {job_id!r}.", path=("jobId",))
             if found.is_closed:
                 raise Refusal("ALREADY_CLOSED", f"Batch operation {job_id!r} has ended already.", path=("jobId",))
             return {"namespace": ref.namespace, "workflowId": ref.workflow_id, "batch": job_id}
@@ -166,9 +166,8 @@ class Batching:
                 await self._batches.close(job_id, "CANCELED")
             return Done(attempt.plan)
 
-        act = MassAct(found.order.mutation, found.order.arguments)
         intent = Intent(
-            action=act.action,
+            action=MassAct(found.order.mutation, {}).action if found else Action.CANCEL,
             mutation="stopBatchOperation",
             input={"jobId": job_id, "reason": reason},
             prepare=prepare,

@@ -84,7 +84,7 @@ class Many:
             prepare=prepare,
             act=take,
             key=key,
-            detail={"runs": len(names)},
+            detail={**act.detail, "runs": len(names)},
         )
         told = await self.once.perform(caller, intent)
         return str(told.kept["batch"])

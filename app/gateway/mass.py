@@ -14,6 +14,7 @@ from app.gateway.runs import Runs
 from app.model import Json
 from app.temporal.resets import Replayed
 
+_KEPT_OUT = {"args", "details"}
 Doing = Callable[[Runs, Caller, Name, Mapping[str, Any], str | None], Awaitable[Outcome | Deleted]]
 
 
@@ -29,8 +30,9 @@ class MassAct:
         return _DOINGS[self.mutation][0]
 
     @property
-    def reason(self) -> str:
-        return str(self.arguments.get("reason") or "")
+    def detail(self) -> Mapping[str, Json]:
+        """What the audit says of it: without values that may be confidential."""
+        return {name: value for name, value in self.arguments.items() if name not in _KEPT_OUT}
 
     async def perform(self, runs: Runs, caller: Caller, name: Name, key: str | None) -> Outcome | Deleted:
         """Do it to one run."""

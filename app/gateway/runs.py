@@ -63,9 +63,6 @@ class Runs:
         """Ask an open run to cancel itself."""
 
         async def tell(ref: ExecutionRef, attempt: Attempt) -> None:
-            if attempt.is_again and await self._acts.is_closed(ref):
-                # Temporal would take it without a word.
-                raise actions.already_closed(ref)
             await actions.cancel(self._temporal, ref, reason, identity=caller.name, request_id=attempt.request_id)
 
         async def stands(ref: ExecutionRef, _: Attempt) -> bool:

@@ -16,7 +16,7 @@ from app.log import logger
 from app.model import Execution, Json
 from app.store.audit import COLUMNS, Audit, AuditEntry, placeholders, values_of
 from app.store.database import Database, Row
-from app.store.executions import RECORDING
+from app.store.executions import RECORDING, key_of
 
 log = logger(__name__)
 
@@ -88,11 +88,13 @@ concluded as (
 )
 """
 
+# The count makes every request lock the key before the run: otherwise two with one key could wait for each other.
 # Its commit does not wait for the disk: what a crash of Postgres takes of the last moment, the next request with the
 # key and the indexer find again, and the audit then shows an act without outcome. The claim's commit waits.
 _CONCLUDE = f"""
 with {_CONCLUDED}, {RECORDING}
-select $8 and ($4::text is null or exists (select from concluded)), set_config('synchronous_commit', 'off', true)
+select case when $4::text is null or (select count(*) from concluded) > 0 then $8 else false end,
+    set_config('synchronous_commit', 'off', true)
 """
 
 _PRUNE = """
@@ -171,9 +173,11 @@ class Idempotency:
         """Write down how an act ended, and the rows of the index that it changed. Written once, however often it is
         tried. Of all requests with a key that `created` something, one is told so: whether this is it."""
         scope = _scope(key) if key else (None, None, None)
+        # In the order of their keys, as everybody writes them, so that no two writers wait for each other.
+        rows = sorted(rows, key=lambda each: key_of(each.ref))
         arguments = (*scope, request_id, outcome, position, created, *values_of(entry))
         try:
-            return bool(await self._database.fetchval(_CONCLUDE, list(rows), *arguments))
+            return bool(await self._database.fetchval(_CONCLUDE, rows, *arguments))
         except asyncpg.ProgramLimitExceededError as error:
             # Names too long for an index: the act is written down all the same.
             log.error("run cannot be indexed", workflow_id=(entry.workflow_id or "")[:200], reason=str(error))

@@ -126,7 +126,9 @@ async def test_each_run_is_acted_on_once_though_the_worker_is_killed(
     host: Host, temporal: TemporalServer, database: str, tmp_path: Path
 ) -> None:
     kind, made = await runs(host, 240)
-    begun = await act(host, "signalWorkflows", {**of(kind), "signalName": "go", "ratePerSecond": 40})
+    begun = await act(
+        host, "signalWorkflows", {**of(kind), "signalName": "go", "args": ["secret"], "ratePerSecond": 40}
+    )
     assert begun["userErrors"] == []
     batch = begun["batch"]
     assert (batch["state"], batch["total"], batch["operation"]) == ("RUNNING", 240, "SIGNAL_WORKFLOW")
@@ -150,6 +152,7 @@ async def test_each_run_is_acted_on_once_though_the_worker_is_killed(
     )
     # What was told to Temporal by the worker that died is concluded by the other one.
     assert [tuple(row) for row in rows] == [("signalWorkflows", "OK", 1), ("signalWorkflow", "OK", 240)]
+    assert not await host.database.fetchval("select exists (select from audit where detail::text like '%secret%')")
 
 
 async def test_what_no_longer_matches_is_left_alone_and_what_fails_is_shown(
@@ -235,6 +238,8 @@ async def test_a_tenant_acts_on_its_own_alone_and_sees_its_own_alone(
         assert (one is not None) == (batch["jobId"] in seen)
     refused = (await host.data(STOP, other, input={"jobId": batch["jobId"]}))["stopBatchOperation"]
     assert refused["userErrors"] == [{"code": "NOT_FOUND", "path": ["jobId"]}]
+    noted = "select outcome from audit where action = 'stopBatchOperation' and outcome <> 'REQUESTED'"
+    assert await host.database.fetchval(noted) == "NOT_FOUND"
     async with worker(temporal, database, tmp_path / "worker.log"):
         done = await until(host, batch["jobId"], has_ended, acme)
     assert (done["completed"], done["identity"]) == (3, "member of acme")
