@@ -50,7 +50,7 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
     )
     return Starlette(
         routes=[
-            Route(PATH, GraphQLOverHttp(parts, settings.max_body, pace.heartbeat, pace.streams)),
+            Route(PATH, GraphQLOverHttp(parts, settings, pace.heartbeat, pace.streams)),
             WebSocketRoute(PATH, GraphQLOverWebSocket(parts, settings.allowed_origins, limits)),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready(parts.health)),

@@ -7,7 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from app.access import Gatekeeper
+from app.api.admission import Admission
 from app.api.engine import Engine
+from app.api.texts import Texts
+from app.api.trusted import TrustedDocuments
+from app.bounds import Bounds
+from app.budgets import budgets
 from app.bus import Bus
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.gateway.health import Health
@@ -69,7 +74,18 @@ async def join(settings: Settings) -> Parts:
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS)))
         health = Health(checks(database, temporal, bus))
         gateway = await assemble(stack, temporal, database, bus, health, settings, registry)
-        engine = Engine(gateway, timeout=settings.request_timeout)
+        bounds = Bounds.of(settings.limits)
+        spending = budgets(str(settings.bus_url) if settings.bus_url else None, bounds.refill, bounds.budget)
+        stack.push_async_callback(spending.close)
+        engine = Engine(
+            gateway,
+            timeout=settings.request_timeout,
+            admission=Admission(bounds, spending),
+            texts=Texts(TrustedDocuments(settings.documents) if settings.documents else None),
+            introspection=settings.introspection,
+            suggestions=settings.suggestions,
+        )
+        stack.push_async_callback(engine.close)
         gatekeeper = Gatekeeper(
             default_tenant=settings.default_tenant, default_environment=settings.default_environment
         )

@@ -23,6 +23,10 @@ from app.web.sending import ClientGoneError
 END = "tideline.end"
 """Where what waits leaves, in its ASGI scope, what ends it; the server calls that at a shutdown."""
 
+GONE = "tideline.gone"
+"""Where an answer that is being made leaves, in its ASGI scope, what ends it; the server calls that where the client
+has left."""
+
 _logger = log.logger(__name__)
 
 
@@ -60,7 +64,7 @@ class StreamResponse:
             try:
                 # The one way to end the stream from outside is to let this deadline pass.
                 async with asyncio.timeout(None) as life:
-                    scope[END] = _ender(life)
+                    scope[END] = ender(life)
                     await self._converse(receive, send, scope[END])
                     is_over = True
             except TimeoutError:
@@ -118,7 +122,9 @@ def _headers(media: bytes) -> Sequence[tuple[bytes, bytes]]:
     ]
 
 
-def _ender(life: asyncio.Timeout) -> Callable[[], None]:
+def ender(life: asyncio.Timeout) -> Callable[[], None]:
+    """What lets a deadline pass that was none."""
+
     def end() -> None:
         if life.when() is None:
             life.reschedule(asyncio.get_running_loop().time())
