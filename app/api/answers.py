@@ -16,6 +16,8 @@ from app.gateway import Caller
 from app.log import logger
 
 log = logger(__name__)
+LONGEST_MESSAGE = 1000
+"""Characters of what GraphQL says of a document, which may quote as much of it as there is."""
 RETRY_AFTER = 1.0
 """Seconds after which to try again where nobody knows better."""
 UNEXPECTED = "Something went wrong inside Tideline. The log has more under this request's id."
@@ -72,6 +74,8 @@ def encode(result: ExecutionResult, caller: Caller, cost: Mapping[str, Any] | No
 def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:
     """An error with its code and the request's id. What was not foreseen is logged, and shown without its cause."""
     shown: dict[str, Any] = dict(error.formatted)
+    if len(error.message) > LONGEST_MESSAGE:
+        shown["message"] = f"{error.message[:LONGEST_MESSAGE]}…"
     cause = tideline_error(error)
     if cause is not None:
         extensions: dict[str, Any] = {"code": cause.code, **cause.details}

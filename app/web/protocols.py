@@ -57,6 +57,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().shutdown()
 
 
+def patient(seconds: float) -> type[HttpProtocol]:
+    """HTTP/1.1 with that time for the first head."""
+    return type("HttpProtocol", (HttpProtocol,), {"head_timeout": seconds})
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """WebSockets."""
 

@@ -25,7 +25,7 @@ from app.errors import ConfigurationError, TidelineError
 from app.settings import Settings
 from app.web.app import PATH, Pace, build
 from app.web.parts import Parts, join
-from app.web.protocols import HttpProtocol, WebSocketProtocol
+from app.web.protocols import WebSocketProtocol, patient
 
 WS_MAX_SIZE = 256 * 1024
 """Bytes of one WebSocket message from a client."""
@@ -98,7 +98,7 @@ def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: 
         lifespan="on",
         workers=settings.workers,
         loop="uvloop",
-        http=HttpProtocol,
+        http=patient(settings.body_timeout),
         ws=WebSocketProtocol,
         ws_max_size=WS_MAX_SIZE,
         ws_ping_interval=ping,
