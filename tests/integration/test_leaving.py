@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from app.web.messages import SUBPROTOCOL
-from tests.conftest import TemporalServer
+from tests.conftest import TemporalServer, create_database, database_url
 from tests.integration.serving import Served, serving
 from tests.waiting import eventually
 
@@ -24,7 +24,12 @@ WAITING = """
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+async def database(postgres_server: str, template_database: str) -> str:
+    return database_url(postgres_server, await create_database(postgres_server, template_database))
+
+
+@pytest.fixture(scope="module")
 async def served(database: str, temporal: TemporalServer) -> AsyncIterator[Served]:
     async with serving(database, temporal.address) as running:
         yield running
@@ -32,14 +37,16 @@ async def served(database: str, temporal: TemporalServer) -> AsyncIterator[Serve
 
 @asynccontextmanager
 async def locked(database: str, table: str) -> AsyncIterator[Any]:
-    """Whoever wants the table waits; gives a connection to look on."""
+    """Whoever wants the table waits; gives a connection to look on, which a transaction would show old things."""
     holder: Any = await asyncpg.connect(database)
+    looker: Any = await asyncpg.connect(database)
     try:
         async with holder.transaction():
             await holder.execute(f"lock table {table} in access exclusive mode")
-            yield holder
+            yield looker
     finally:
         await holder.close()
+        await looker.close()
 
 
 async def until_waiting(looker: Any, count: int) -> None:
