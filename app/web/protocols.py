@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any, cast
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -24,16 +25,21 @@ def _open(scope: object) -> MutableMapping[str, Any]:
     return cast(MutableMapping[str, Any], scope)
 
 
+class Config(uvicorn.Config):
+    """uvicorn's, and the seconds that a client has for its first request's head."""
+
+    head_timeout = 10.0
+
+
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1. A client that does not get its first request's head out in time is cut off."""
 
-    head_timeout = 10.0
-    """Seconds."""
+    config: Config
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._patience = self.loop.call_later(self.head_timeout, transport.abort)
+        self._patience = self.loop.call_later(self.config.head_timeout, transport.abort)
 
     def on_headers_complete(self) -> None:
         self._wait_no_more()
@@ -55,11 +61,6 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is not None and (end := _open(self.cycle.scope).get(END)):
             end()
         super().shutdown()
-
-
-def patient(seconds: float) -> type[HttpProtocol]:
-    """HTTP/1.1 with that time for the first head."""
-    return type("HttpProtocol", (HttpProtocol,), {"head_timeout": seconds})
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):

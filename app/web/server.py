@@ -25,7 +25,7 @@ from app.errors import ConfigurationError, TidelineError
 from app.settings import Settings
 from app.web.app import PATH, Pace, build
 from app.web.parts import Parts, join
-from app.web.protocols import WebSocketProtocol, patient
+from app.web.protocols import Config, HttpProtocol, WebSocketProtocol
 
 WS_MAX_SIZE = 256 * 1024
 """Bytes of one WebSocket message from a client."""
@@ -91,14 +91,14 @@ def create(settings: Settings, joining: Join) -> Joined:
 
 def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: float = WS_PING) -> uvicorn.Config:
     """How uvicorn serves us; `app` is an application, or with `factory` what makes one."""
-    return uvicorn.Config(
+    config = Config(
         app,
         factory=factory,
         interface="asgi3",
         lifespan="on",
         workers=settings.workers,
         loop="uvloop",
-        http=patient(settings.body_timeout),
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         ws_max_size=WS_MAX_SIZE,
         ws_ping_interval=ping,
@@ -110,6 +110,8 @@ def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: 
         access_log=False,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
     )
+    config.head_timeout = settings.body_timeout
+    return config
 
 
 def bind(host: str, port: int, *, unheard: float = UNHEARD) -> socket.socket:
