@@ -8,7 +8,7 @@ family is a bug: the rim logs it under the request's id and shows strangers only
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 Path = Sequence[str | int]
@@ -19,10 +19,12 @@ class TidelineError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
 
-    def __init__(self, message: str, *, path: Path = ()) -> None:
+    def __init__(self, message: str, *, path: Path = (), details: Mapping[str, object] | None = None) -> None:
+        """`details` are for programs: they stand beside the code in the error's extensions."""
         super().__init__(message)
         self.message = message
         self.path = tuple(path)
+        self.details = dict(details or {})
         self.may_have_happened: bool | None = None
         """Of a mutation that failed: whether it may have taken effect all the same. None where it is no matter."""
 
@@ -67,6 +69,37 @@ class RateLimited(TidelineError):
     """Too many of these in too short a time."""
 
     code = "RATE_LIMITED"
+
+
+class CostLimitExceeded(RateLimited):
+    """The operation costs more than one may, or than its identity has left. `retry_after` is in seconds; None where
+    waiting does not help."""
+
+    code = "COST_LIMIT_EXCEEDED"
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, details: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, details=details)
+        self.retry_after = retry_after
+
+
+class TooComplex(BadUserInput):
+    """A request that is larger or more deeply nested than one may be. Nothing of it was executed."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+
+class NotTrusted(TidelineError):
+    """Only known documents are served, and this is none of them."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
+class PersistedQueryNotFound(TidelineError):
+    """The document of this hash is not known here: clients send it once more, with its text."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
 
 
 class DeadlineExceeded(TidelineError):

@@ -23,6 +23,17 @@ class TokenBucket:
         self._tokens = capacity
         self._filled_at: float | None = None
 
+    def level(self, now: float) -> float:
+        """How many tokens there are."""
+        if self._filled_at is None:
+            return self._capacity
+        return min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
+
+    def give(self, now: float, tokens: float) -> None:
+        """Put back what was taken and not needed."""
+        self._tokens = min(self._capacity, self.level(now) + tokens)
+        self._filled_at = now
+
     def take(self, now: float, tokens: float = 1.0) -> float:
         """Take the tokens and return 0, or take none and return the seconds until they could be taken.
 
@@ -30,8 +41,7 @@ class TokenBucket:
         """
         if tokens > self._capacity:
             raise ValueError(f"{tokens} tokens never fit a bucket of {self._capacity}")
-        if self._filled_at is not None:
-            self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
+        self._tokens = self.level(now)
         self._filled_at = now
         # A wait of exactly the returned time must suffice, in spite of floating point.
         if self._tokens >= tokens - 1e-9:
@@ -41,9 +51,34 @@ class TokenBucket:
 
     def is_full(self, now: float) -> bool:
         """Whether nothing has been taken lately: such a bucket can be forgotten."""
-        if self._filled_at is None:
-            return True
-        return self._tokens + (now - self._filled_at) * self._rate >= self._capacity
+        return self.level(now) >= self._capacity
+
+
+class Concurrency:
+    """How many queries and mutations each identity has open in this process, and may have."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def entered(self, subject: str | None) -> Iterator[None]:
+        """Count one as long as this lasts. Raises RateLimited where there is no place; without a subject there is."""
+        if subject is None:
+            yield
+            return
+        if self._open[subject] >= self._most:
+            raise RateLimited(
+                f"{subject} already has {self._most} operations under way, as many as one identity may have here"
+                " (limit 'concurrency'). Wait for one to end."
+            )
+        self._open[subject] += 1
+        try:
+            yield
+        finally:
+            self._open[subject] -= 1
+            if not self._open[subject]:
+                del self._open[subject]
 
 
 class Subscriptions:

@@ -69,6 +69,7 @@ OPERATIONS = _histogram(
     "outcome",
 )
 """kind: query, mutation, subscription or unknown; outcome: ok, error (some field failed) or refused."""
+REFUSED = _counter("graphql_refused", "Operations that were refused before they began, by the error's code", "code")
 SHARED = _gauge("shared_executions", "Distinct subscriptions, each executed and encoded once for all that are on it")
 SUBSCRIPTIONS = _gauge("subscriptions", "Active subscriptions by root field", "field")
 DELIVERY_LAG = _histogram(

@@ -38,6 +38,11 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def _amounts(text: str) -> tuple[tuple[str, int], ...]:
+    pairs = [name.partition("=") for name in _names(text)]
+    return tuple((name.strip(), _positive(int)(amount)) for name, _, amount in pairs)
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def cast(text: str) -> str:
         if text not in choices:
@@ -134,6 +139,26 @@ class Settings:
     )
     allowed_origins: tuple[str, ...] = setting(
         "TIDELINE_ALLOWED_ORIGINS", (), _names, "web origins that may call from a browser, by commas"
+    )
+    body_timeout: float = setting(
+        "TIDELINE_BODY_TIMEOUT", 10.0, _positive(float), "time that a client has to send a request's head or body"
+    )
+    limits: tuple[tuple[str, int], ...] = setting(
+        "TIDELINE_LIMITS",
+        (),
+        _amounts,
+        "how much an operation and an identity may ask for, by commas, such as depth=12,cost=2000; see the README",
+    )
+    documents: tuple[str, ...] = setting(
+        "TIDELINE_DOCUMENTS",
+        (),
+        _names,
+        "files or folders with trusted documents, by commas: then only those are served, by their ids",
+    )
+    introspection: bool = setting("TIDELINE_INTROSPECTION", True, _boolean, "answer queries about the schema itself")
+    graphiql: bool = setting("TIDELINE_GRAPHIQL", True, _boolean, "serve GraphiQL to browsers")
+    suggestions: bool = setting(
+        "TIDELINE_SUGGESTIONS", False, _boolean, "say in errors which name was probably meant; `dev` does"
     )
     max_subscriptions: int = setting(
         "TIDELINE_MAX_SUBSCRIPTIONS", 50_000, _positive(int), "subscriptions at once in a gateway process"

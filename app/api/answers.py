@@ -11,20 +11,26 @@ from typing import Any
 import orjson
 from graphql import ExecutionResult, GraphQLError
 
-from app.errors import BadUserInput, TidelineError
+from app import metrics
+from app.errors import BadUserInput, RateLimited, TidelineError
 from app.gateway import Caller
 from app.log import logger
 
 log = logger(__name__)
+LONGEST_MESSAGE = 1000
+"""Characters of what GraphQL says of a document, which may quote as much of it as there is."""
+RETRY_AFTER = 1.0
+"""Seconds after which to try again where nobody knows better."""
 UNEXPECTED = "Something went wrong inside Tideline. The log has more under this request's id."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`body` is the response object as JSON on one line. `errors` is the JSON list of its errors where the request
-    was refused before anything was executed. `kind` is query, mutation, subscription, or empty where unknown.
-    `cursor` is the place of an update in its stream, behind which a client can go on; `stream` is the root field that
-    it is of, and `happened` when what it tells of happened, in seconds since 1970. A state is not sent twice."""
+    was refused before anything was executed; `retry_after` are the seconds after which it will fit, where it was one
+    too many. `kind` is query, mutation, subscription, or empty where unknown. `cursor` is the place of an update in its
+    stream, behind which a client can go on; `stream` is the root field that it is of, and `happened` when what it tells
+    of happened, in seconds since 1970. A state is not sent twice."""
 
     body: bytes
     errors: bytes | None = None
@@ -33,6 +39,7 @@ class Answer:
     stream: str = ""
     happened: float | None = None
     is_state: bool = False
+    retry_after: float | None = None
 
     def repeats(self, before: Answer) -> bool:
         return self.is_state and self.body == before.body
@@ -40,14 +47,24 @@ class Answer:
 
 def refusal(errors: Sequence[GraphQLError], caller: Caller, kind: str) -> Answer:
     listed = orjson.dumps([formatted(error, caller) for error in errors])
-    return Answer(b'{"errors":' + listed + b"}", listed, kind)
+    cause = tideline_error(errors[0]) if len(errors) == 1 else None
+    extensions, retry_after = b"", None
+    if cause is not None:
+        metrics.REFUSED.labels(cause.code).inc()
+        if "cost" in cause.details:
+            extensions = b',"extensions":' + orjson.dumps({"cost": cause.details["cost"]})
+        if isinstance(cause, RateLimited):
+            retry_after = getattr(cause, "retry_after", RETRY_AFTER)
+    return Answer(b'{"errors":' + listed + extensions + b"}", listed, kind, retry_after=retry_after)
 
 
-def encode(result: ExecutionResult, caller: Caller) -> bytes:
-    """The response object as JSON on one line."""
+def encode(result: ExecutionResult, caller: Caller, cost: Mapping[str, Any] | None = None) -> bytes:
+    """The response object as JSON on one line, with what it cost where that is to be told."""
     body: dict[str, Any] = {"data": result.data}
     if result.errors:
         body = {"errors": [formatted(error, caller) for error in result.errors], **body}
+    if cost is not None:
+        body["extensions"] = {"cost": cost}
     try:
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
@@ -62,9 +79,11 @@ def _written(value: Any) -> str:
 def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:
     """An error with its code and the request's id. What was not foreseen is logged, and shown without its cause."""
     shown: dict[str, Any] = dict(error.formatted)
+    if len(error.message) > LONGEST_MESSAGE:
+        shown["message"] = f"{error.message[:LONGEST_MESSAGE]}…"
     cause = tideline_error(error)
     if cause is not None:
-        extensions: dict[str, Any] = {"code": cause.code}
+        extensions: dict[str, Any] = {"code": cause.code, **cause.details}
         shown["message"] = cause.message
         if cause.path:
             extensions["argument"] = list(cause.path)

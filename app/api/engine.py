@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
@@ -21,28 +22,36 @@ from graphql.execution import Executor
 from strawberry.execution import optimized_is_awaitable
 
 from app import metrics
+from app.api.admission import Admission, Ticket
 from app.api.answers import Answer, as_graphql, encode, refusal
 from app.api.compiled import CompiledExecution
 from app.api.context import Context
 from app.api.documents import Document, Documents, placing_variables
+from app.api.measure import check_variables
 from app.api.schema import schema
 from app.api.sharing import Sharing
 from app.api.subscribing import Subscription
-from app.errors import DeadlineExceeded, RateLimited
+from app.api.texts import Texts
+from app.errors import DeadlineExceeded, RateLimited, TidelineError
 from app.gateway import Caller, Gateway
+
+LAST_WAIT = 5.0
+"""Seconds that a shutdown waits for mutations whose clients have left."""
 
 __all__ = ["Answer", "Caller", "Engine", "Operation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client sent. `resume` is the cursor of the last update that it got, where its transport says so."""
+    """What a client sent: `query`, or `document_id`, which names a document that is known. `resume` is the cursor of
+    the last update that it got, where its transport says so."""
 
     query: str | None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
     resume: str | None = None
+    document_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,8 @@ class _Prepared:
     document: Document
     node: OperationDefinitionNode | None = None
     errors: Sequence[GraphQLError] = ()
+    ticket: Ticket | None = None
+    text: str = ""
 
     @property
     def kind(self) -> str:
@@ -65,13 +76,33 @@ class _Prepared:
 
 
 class Engine:
-    def __init__(self, gateway: Gateway, *, timeout: float = 30.0, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        timeout: float = 30.0,
+        admission: Admission | None = None,
+        texts: Texts | None = None,
+        introspection: bool = True,
+        suggestions: bool = False,
+        compiled: bool = True,
+    ) -> None:
         """`compiled`: plain values are completed by code made once for each document; else all field by field."""
         self._gateway = gateway
         self._timeout = timeout
+        self._admission = admission or Admission()
+        self._texts = texts or Texts()
+        self._suggestions = suggestions
+        self._acting: set[asyncio.Task[Answer]] = set()
         # Strawberry has no public name for the schema that it builds; every integration of it reads this one.
         self._schema = schema._schema
-        self._documents = Documents(self._schema, compiled=compiled)
+        self._documents = Documents(
+            self._schema,
+            self._admission.bounds,
+            introspection=introspection,
+            suggestions=suggestions,
+            compiled=compiled,
+        )
         self._sharing = Sharing()
         metrics.SHARED.set_function(lambda: self._sharing.distinct)
 
@@ -85,7 +116,7 @@ class Engine:
                 " Accept: multipart/mixed;subscriptionSpec=1.0."
             )
             return self._refused(prepared, [GraphQLError(needed)], caller, started)
-        return await self._executed(prepared, operation, caller, started)
+        return await self._answered(prepared, operation, caller, started)
 
     def stream(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> AsyncGenerator[Answer, None]:
         """Answer any operation; a subscription with one answer for each update, until it ends."""
@@ -94,8 +125,10 @@ class Engine:
         if prepared.errors or prepared.kind != "subscription":
             return self._once(prepared, operation, caller, started)
         subject = caller.identity.named
+        assert prepared.ticket is not None, "what can be executed has a price"
         try:
             self._gateway.subscriptions.check(subject)
+            charged = self._admission.charge(prepared.ticket, caller)
         except RateLimited as error:
             prepared = replace(prepared, errors=[as_graphql(error)])
             return self._once(prepared, operation, caller, started)
@@ -105,26 +138,51 @@ class Engine:
             key=_distinct(prepared, operation, caller),
             caller=caller,
         )
-        return subscription.answers(self._sharing, self._gateway.subscriptions.counted(subject))
+        answers = subscription.answers(self._sharing, self._gateway.subscriptions.counted(subject))
+        return self._once_charged(answers, charged, caller) if isawaitable(charged) else answers
+
+    async def _once_charged(
+        self, answers: AsyncGenerator[Answer, None], charged: Awaitable[Ticket], caller: Caller
+    ) -> AsyncGenerator[Answer, None]:
+        try:
+            await charged
+        except RateLimited as error:
+            yield refusal([as_graphql(error)], caller, "subscription")
+            return
+        async with aclosing(answers):
+            async for answer in answers:
+                yield answer
 
     async def _once(
         self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
     ) -> AsyncGenerator[Answer, None]:
-        yield await self._executed(prepared, operation, caller, started)
+        yield await self._answered(prepared, operation, caller, started)
+
+    async def _answered(self, prepared: _Prepared, operation: Operation, caller: Caller, started: float) -> Answer:
+        if prepared.kind != "mutation" or prepared.errors:
+            return await self._executed(prepared, operation, caller, started)
+        # Who leaves takes their query along, but a mutation that has begun is brought to its end, and recorded.
+        acting = asyncio.create_task(self._executed(prepared, operation, caller, started))
+        self._acting.add(acting)
+        acting.add_done_callback(self._acting.discard)
+        return await asyncio.shield(acting)
 
     def _prepared(self, operation: Operation, *, read_only: bool) -> _Prepared:
-        if not operation.query:
-            return _Prepared(Document(None), None, [GraphQLError("query is missing: send a GraphQL document.")])
-        document = self._documents.prepare(operation.query)
-        if document.errors:
-            return _Prepared(document, None, document.errors)
+        document, node = Document(None), None
         try:
+            text = self._texts.find(operation.query, operation.document_id, operation.extensions)
+            document = self._documents.prepare(text)
+            if document.errors:
+                return _Prepared(document, None, document.errors)
             node = document.operation(operation.operation_name)
-        except GraphQLError as error:
-            return _Prepared(document, None, [error])
-        if read_only and node.operation is OperationType.MUTATION:
-            return _Prepared(document, node, [GraphQLError("A mutation cannot be sent by GET: use POST.")])
-        return _Prepared(document, node)
+            if read_only and node.operation is OperationType.MUTATION:
+                return _Prepared(document, node, [GraphQLError("A mutation cannot be sent by GET: use POST.")])
+            check_variables(operation.variables, self._admission.bounds)
+            price = document.price(self._schema, node)
+            ticket = self._admission.ticket(price, operation.variables, operation.extensions)
+        except (GraphQLError, TidelineError) as error:
+            return _Prepared(document, node, [as_graphql(error)])
+        return _Prepared(document, node, ticket=ticket, text=text.document)
 
     def _executor(
         self, prepared: _Prepared, operation: Operation, caller: Caller, resume: str | None = None
@@ -139,22 +197,37 @@ class Engine:
             operation_name=operation.operation_name,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             plans=prepared.document.plans,
+            hide_suggestions=not self._suggestions,
         )
 
     async def _executed(self, prepared: _Prepared, operation: Operation, caller: Caller, started: float) -> Answer:
         executor = self._executor(prepared, operation, caller)
         if isinstance(executor, list):
             return self._refused(prepared, executor, caller, started)
+        assert prepared.ticket is not None, "what can be executed has a price"
+        try:
+            async with self._admission.entered(prepared.ticket, caller) as ticket:
+                result = await self._in_time(executor, prepared.kind)
+                cost = await self._admission.settle(ticket, result.data)
+        except RateLimited as error:
+            return self._refused(prepared, [as_graphql(error)], caller, started)
+        _count(prepared.kind, "error" if result.errors else "ok", started)
+        return Answer(encode(result, caller, cost), kind=prepared.kind)
+
+    async def _in_time(self, executor: Executor[Any], kind: str) -> ExecutionResult:
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 executor.context_value.deadline = deadline
-                result = await _result(executor.execute_operation())
+                return await _result(executor.execute_operation())
         except TimeoutError:
-            late = _late(prepared.kind, asyncio.get_running_loop().time() - begun)
-            result = ExecutionResult(None, [as_graphql(late)])
-        _count(prepared.kind, "error" if result.errors else "ok", started)
-        return Answer(encode(result, caller), kind=prepared.kind)
+            late = _late(kind, asyncio.get_running_loop().time() - begun)
+            return ExecutionResult(None, [as_graphql(late)])
+
+    async def close(self) -> None:
+        """Let the mutations that are under way come to their end, for a while."""
+        if self._acting:
+            await asyncio.wait(self._acting, timeout=LAST_WAIT)
 
     def _refused(self, prepared: _Prepared, errors: Sequence[GraphQLError], caller: Caller, started: float) -> Answer:
         _count(prepared.kind or "unknown", "refused", started)
@@ -173,7 +246,7 @@ def _distinct(prepared: _Prepared, operation: Operation, caller: Caller) -> Hash
     placing = placing_variables(prepared.document.node, prepared.node)
     deciding = {name: value for name, value in (operation.variables or {}).items() if name not in placing}
     variables = json.dumps(deciding, sort_keys=True)
-    return operation.query, operation.operation_name, variables, caller.identity.rights
+    return prepared.text, operation.operation_name, variables, caller.identity.rights
 
 
 def _late(kind: str, seconds: float) -> DeadlineExceeded:

@@ -154,6 +154,7 @@ def _environment(plan: Plan, database_url: str) -> dict[str, str]:
         "TEMPORAL_ADDRESS": plan.temporal_address,
         "TIDELINE_LOG_FORMAT": "json",
         "TIDELINE_AUTH": plan.auth,
+        "TIDELINE_SUGGESTIONS": "true",
         "TIDELINE_SHUTDOWN_GRACE": str(min(plan.settings.shutdown_grace, CLIENT_GRACE)),
     }
     if plan.settings.database_url is None and plan.settings.connections is None:

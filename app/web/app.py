@@ -51,7 +51,7 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
     )
     return Starlette(
         routes=[
-            Route(PATH, GraphQLOverHttp(parts, settings.max_body, pace.heartbeat, pace.streams)),
+            Route(PATH, GraphQLOverHttp(parts, settings, pace.heartbeat, pace.streams)),
             WebSocketRoute(PATH, GraphQLOverWebSocket(parts, settings.allowed_origins, limits)),
             Route(SESSION_PATH, session.endpoint(parts), methods=["POST", "DELETE"]),
             Route("/health/live", health.live),

@@ -3,11 +3,14 @@
 Statuses follow the draft "GraphQL over HTTP". What is wrong with the HTTP request itself (media type, size,
 JSON, types of the parameters) is 4xx for everybody. What is wrong with the GraphQL request (syntax,
 validation) is 400 as `application/graphql-response+json` and 200 as `application/json`, the older convention,
-which is also the answer to clients that do not say. Errors of execution are 200: `data` is there.
+which is also the answer to clients that do not say. Too much of what is right is 429 for everybody, with the time to
+wait. Errors of execution are 200: `data` is there.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,11 +23,13 @@ from app import log
 from app.api.engine import Answer, Operation
 from app.errors import TidelineError
 from app.gateway import Caller
+from app.settings import Settings
 from app.web import failure, page
 from app.web.failure import HttpError
 from app.web.multipart import MultipartMixed
 from app.web.parts import Parts
 from app.web.request import (
+    DOCUMENT_IDS,
     EVENT_STREAM,
     HTML,
     MULTIPART,
@@ -37,19 +42,23 @@ from app.web.request import (
 )
 from app.web.session import stream_pass
 from app.web.sse import ServerSentEvents
-from app.web.streaming import END, Framing, StreamResponse
+from app.web.streaming import END, GONE, Framing, StreamResponse, ender
 
 _ALLOWED = {"Allow": "GET, POST"}
+_OPERATES = frozenset({"query", "extensions", *DOCUMENT_IDS})
+"""Parameters of which one says that a GET is for an operation, and not for the page."""
 _FRAMINGS: Mapping[str, Framing] = {EVENT_STREAM: ServerSentEvents(), MULTIPART: MultipartMixed()}
 
 
 class GraphQLOverHttp:
     """The ASGI application of `/graphql` for HTTP."""
 
-    def __init__(self, parts: Parts, max_body: int, heartbeat: float, max_streams: int) -> None:
+    def __init__(self, parts: Parts, settings: Settings, heartbeat: float, max_streams: int) -> None:
         """`heartbeat` is the silence in seconds that a stream fills; `max_streams` may be open at once."""
         self._parts = parts
-        self._max_body = max_body
+        self._max_body = settings.max_body
+        self._body_timeout = settings.body_timeout
+        self._graphiql = settings.graphiql
         self._heartbeat = heartbeat
         self._max_streams = max_streams
         self._streams = 0
@@ -62,6 +71,8 @@ class GraphQLOverHttp:
             response = error.response
         except TidelineError as error:
             response = failure.of_error(error)
+        if response is None:
+            return  # nobody is there
         is_stream = isinstance(response, StreamResponse)
         self._streams += is_stream
         try:
@@ -69,14 +80,17 @@ class GraphQLOverHttp:
         finally:
             self._streams -= is_stream
 
-    async def _respond(self, request: Request) -> Response | StreamResponse:
+    async def _respond(self, request: Request) -> Response | StreamResponse | None:
         accept = request.headers.get("accept")
         is_get = request.method == "GET"
         offers = (RESPONSE_JSON, PLAIN_JSON, *_FRAMINGS)
-        if is_get and "query" not in request.query_params and best_type(accept, (HTML, *offers)) == HTML:
+        asks_nothing = is_get and _OPERATES.isdisjoint(request.query_params)
+        if asks_nothing and self._graphiql and best_type(accept, (HTML, *offers)) == HTML:
             return page.response()
         operation = await self._operation(request)
         media = best_type(accept, offers)
+        if media is None:
+            raise HttpError(406, f"None of the types in Accept is served here, only {', '.join(offers)}.")
         caller = await self._caller(request, opens_stream=is_get and media == EVENT_STREAM)
         if framing := _FRAMINGS.get(media):
             if self._streams >= self._max_streams:
@@ -87,7 +101,15 @@ class GraphQLOverHttp:
             hold = partial(self._parts.gatekeeper.leases.hold, caller.identity)
             return StreamResponse(framing, answers, self._heartbeat, hold)
         request.scope[END] = self._parts.leave
-        answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
+        try:
+            # The one way to end this from outside is to let this deadline pass.
+            async with asyncio.timeout(None) as life:
+                request.scope[GONE] = ender(life)
+                answer = await self._parts.engine.execute(operation, caller, read_only=is_get)
+        except TimeoutError:
+            return None
+        finally:
+            request.scope.pop(GONE, None)
         return _response(answer, media, is_get=is_get)
 
     async def _operation(self, request: Request) -> Operation:
@@ -97,8 +119,16 @@ class GraphQLOverHttp:
             raise HttpError(405, f"{request.method} is not served here: use POST, or GET for queries.", _ALLOWED)
         content_type = request.headers.get("content-type")
         if not is_json(content_type):
-            raise HttpError(415, f"The body must be {PLAIN_JSON} in UTF-8, not {content_type or 'of no type'}.")
-        return operation_from_json(await self._body(request))
+            readable = {"Accept": f"{PLAIN_JSON}; charset=utf-8"}
+            raise HttpError(
+                415, f"The body must be {PLAIN_JSON} in UTF-8, not {content_type or 'of no type'}.", readable
+            )
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                return operation_from_json(await self._body(request))
+        except TimeoutError:
+            late = f"The body did not come within {self._body_timeout:g} s (TIDELINE_BODY_TIMEOUT)."
+            raise HttpError(408, late, {"Connection": "close"}) from None
 
     async def _body(self, request: Request) -> bytes:
         too_large = f"The body is larger than {self._max_body} bytes (TIDELINE_MAX_BODY)."
@@ -129,6 +159,8 @@ def _response(answer: Answer, media: str, *, is_get: bool) -> Response:
     if answer.errors is not None:
         if is_get and answer.kind == "mutation":
             status, headers["Allow"] = 405, "POST"
+        elif answer.retry_after is not None:
+            status, headers["Retry-After"] = 429, str(math.ceil(answer.retry_after))
         elif media == RESPONSE_JSON:
             status = 400
     return Response(answer.body, status, headers)

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.access import Gatekeeper, Identity
+from app.api.admission import Admission
 from app.api.engine import Engine
+from app.api.texts import Texts
+from app.api.trusted import TrustedDocuments
+from app.bounds import Bounds
+from app.budgets import budgets
 from app.bus import Bus
 from app.errors import ConfigurationError, DatabaseUnavailable, Forbidden
 from app.gateway.health import Health
@@ -80,7 +85,19 @@ async def join(settings: Settings) -> Parts:
         health = Health(checks(database, temporal, bus))
         sealer, tickets = door.sealing(settings, database)
         gateway = await assemble(stack, temporal, database, bus, health, settings, registry, sealer)
-        engine = Engine(gateway, timeout=settings.request_timeout, compiled=settings.compiled)
+        bounds = Bounds.of(settings.limits)
+        spending = budgets(str(settings.bus_url) if settings.bus_url else None, bounds.refill, bounds.budget)
+        stack.push_async_callback(spending.close)
+        engine = Engine(
+            gateway,
+            timeout=settings.request_timeout,
+            admission=Admission(bounds, spending),
+            texts=Texts(TrustedDocuments(settings.documents) if settings.documents else None),
+            introspection=settings.introspection,
+            suggestions=settings.suggestions,
+            compiled=settings.compiled,
+        )
+        stack.push_async_callback(engine.close)
         readers = door.readers(stack, settings, database, sealer, tickets)
         gatekeeper = door.gatekeeper(settings, readers)
         Warden(gatekeeper, readers.keys, bus, settings.policy).start(stack)

@@ -7,6 +7,7 @@ parameters is the payload of `subscribe` in graphql-transport-ws.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -20,6 +21,9 @@ EVENT_STREAM = "text/event-stream"
 MULTIPART = "multipart/mixed"
 """Only with the parameter `subscriptionSpec`: without it, it means another way to write results."""
 HTML = "text/html"
+_JSON = (PLAIN_JSON, RESPONSE_JSON)
+DOCUMENT_IDS = ("documentId", "doc_id", "id")
+"""How clients name a document that is known: the draft's parameter, and Relay's customs."""
 
 _KINDS = {
     str: "a string",
@@ -50,7 +54,12 @@ def operation_from(fields: Any) -> Operation:
         operation_name=_field(fields, "operationName", str),
         extensions=_field(fields, "extensions", dict),
     )
-    if not operation.query and "persistedQuery" not in (operation.extensions or {}):
+    if operation.query:
+        return operation
+    id_ = next((fields[name] for name in DOCUMENT_IDS if isinstance(fields.get(name), str) and fields[name]), None)
+    if id_ is not None:
+        return replace(operation, document_id=id_)
+    if "persistedQuery" not in (operation.extensions or {}):
         raise BadUserInput("query is missing: it must be a string with a GraphQL document.")
     return operation
 
@@ -85,22 +94,28 @@ def is_json(content_type: str | None) -> bool:
     return kind.strip().lower() == PLAIN_JSON and charset in {"", "utf-8", "utf8"}
 
 
-def best_type(accept: str | None, offers: Sequence[str]) -> str:
-    """The offer that the client likes best; `application/json` where it names none of them or does not say.
+def best_type(accept: str | None, offers: Sequence[str]) -> str | None:
+    """The offer that the client likes best; `application/json` where it does not say, None where it takes none.
 
-    Among types of the same quality the one that is named first wins, and a wildcard, which means
-    `application/json`, comes last.
+    Of several ranges that an offer falls under the most specific one decides. Among offers of the same quality the one
+    that is named first wins. A wildcard means JSON, and `application/json` before the newer type, and comes behind
+    what is named.
     """
-    ranked: list[tuple[float, bool, int, str]] = []
-    for index, each in enumerate((accept or "*/*").split(",")):
+    named: dict[str, tuple[float, int]] = {}
+    wild: dict[str, tuple[float, int]] = {}
+    for place, each in enumerate((accept or "*/*").split(",")):
         kind, *parameters = (part.strip().lower() for part in each.split(";"))
-        wild = kind in {"*/*", "application/*"}
         if kind == MULTIPART and not any(parameter.startswith("subscriptionspec=") for parameter in parameters):
             continue
-        if wild or kind in offers:
-            ranked.append((-_quality(parameters), wild, index, PLAIN_JSON if wild else kind))
-    acceptable = [kind for quality, _, _, kind in sorted(ranked) if quality < 0]
-    return acceptable[0] if acceptable else PLAIN_JSON
+        known = wild if kind.endswith("/*") else named
+        known.setdefault(kind, (_quality(parameters), place))
+    ranked: list[tuple[float, bool, int, bool, str]] = []
+    for offer in offers:
+        ranges = ("application/*", "*/*") if offer in _JSON else ()
+        found = named.get(offer) or next((wild[each] for each in ranges if each in wild), None)
+        if found is not None and found[0] > 0:
+            ranked.append((-found[0], offer not in named, found[1], offer != PLAIN_JSON, offer))
+    return min(ranked)[-1] if ranked else None
 
 
 def _quality(parameters: Sequence[str]) -> float:

@@ -26,7 +26,7 @@ from app.errors import ConfigurationError, TidelineError
 from app.settings import Settings
 from app.web.app import PATH, Pace, build
 from app.web.parts import Parts, join
-from app.web.protocols import HttpProtocol, WebSocketProtocol
+from app.web.protocols import Config, HttpProtocol, WebSocketProtocol
 
 WS_MAX_SIZE = 256 * 1024
 """Bytes of one WebSocket message from a client."""
@@ -100,7 +100,7 @@ def create(settings: Settings, joining: Join) -> Joined:
 
 def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: float = WS_PING) -> uvicorn.Config:
     """How uvicorn serves us; `app` is an application, or with `factory` what makes one."""
-    return uvicorn.Config(
+    config = Config(
         app,
         factory=factory,
         interface="asgi3",
@@ -119,6 +119,8 @@ def configuration(settings: Settings, app: Any, *, factory: bool = False, ping: 
         access_log=False,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
     )
+    config.head_timeout = settings.body_timeout
+    return config
 
 
 def bind(host: str, port: int, *, unheard: float = UNHEARD) -> socket.socket:

@@ -26,6 +26,10 @@ from app.web.sending import ClientGoneError
 END = "tideline.end"
 """Where what waits leaves, in its ASGI scope, what ends it; the server calls that at a shutdown."""
 
+GONE = "tideline.gone"
+"""Where an answer that is being made leaves, in its ASGI scope, what ends it; the server calls that where the client
+has left."""
+
 Refuse = Callable[[TidelineError], None]
 
 _logger = log.logger(__name__)
@@ -71,7 +75,7 @@ class StreamResponse:
             try:
                 # The one way to end the stream from outside is to let this deadline pass.
                 async with asyncio.timeout(None) as life:
-                    scope[END] = end = _ender(life)
+                    scope[END] = end = ender(life)
                     lease = self._hold(partial(self._end, end))
                     await self._converse(receive, send, end)
                     is_over = True
@@ -140,7 +144,9 @@ def _headers(media: bytes) -> Sequence[tuple[bytes, bytes]]:
     ]
 
 
-def _ender(life: asyncio.Timeout) -> Callable[[], None]:
+def ender(life: asyncio.Timeout) -> Callable[[], None]:
+    """What lets a deadline pass that was none."""
+
     def end() -> None:
         if life.when() is None:
             life.reschedule(asyncio.get_running_loop().time())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -41,7 +43,7 @@ def only_error(response: httpx.Response) -> Any:
     return error
 
 
-@pytest.mark.parametrize("accept", [PLAIN, MODERN, "*/*", "image/png"])
+@pytest.mark.parametrize("accept", [PLAIN, MODERN, "*/*"])
 async def test_query_is_200_in_the_type_that_was_asked_for(host: Host, accept: str) -> None:
     response = await post(host, accept, json={"query": "echo", "variables": {"é": 1}, "operationName": "A"})
     assert response.status_code == 200
@@ -49,6 +51,15 @@ async def test_query_is_200_in_the_type_that_was_asked_for(host: Host, accept: s
     assert "Accept" in response.headers["Vary"].split(", ")
     assert response.headers["Cache-Control"] == "no-store"
     assert response.json() == {"data": {"query": "echo", "variables": {"é": 1}, "name": "A"}}
+
+
+async def test_nothing_acceptable_is_406(host: Host) -> None:
+    response = await post(host, "image/png, text/html;q=0.5", json={"query": "echo"})
+    assert response.status_code == 406
+    assert response.headers["Content-Type"].startswith(PLAIN)
+    error = only_error(response)
+    assert error["extensions"]["code"] == "NOT_ACCEPTABLE"
+    assert MODERN in error["message"]
 
 
 async def test_get_serves_queries(host: Host) -> None:
@@ -62,6 +73,14 @@ async def test_refused_graphql_request(host: Host, accept: str, status: int) -> 
     response = await post(host, accept, json={"query": "syntax"})
     assert response.status_code == status
     assert response.json() == {"errors": [{"message": "Syntax Error: what?"}]}
+
+
+@pytest.mark.parametrize("accept", [PLAIN, MODERN])
+async def test_too_much_is_429_for_everybody_and_says_when_to_come_back(host: Host, accept: str) -> None:
+    response = await post(host, accept, json={"query": "busy"})
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "3"
+    assert response.headers["Content-Type"] == f"{accept}; charset=utf-8"
 
 
 @pytest.mark.parametrize("accept", [PLAIN, MODERN])
@@ -104,12 +123,21 @@ async def test_get_without_query_is_400(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "text/plain; application/json"]
+    "content_type",
+    [
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "text/plain; application/json",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=latin-1",
+    ],
 )
 async def test_other_media_type_is_415(host: Host, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     response = await post(host, content=b'{"query":"mutation"}', headers=headers)
     assert response.status_code == 415
+    assert response.headers["Accept"] == "application/json; charset=utf-8"
     assert only_error(response)["extensions"]["code"] == "UNSUPPORTED_MEDIA_TYPE"
 
 
@@ -201,6 +229,47 @@ async def test_cors(host: Host) -> None:
     answered = await post(host, json={"query": "echo"}, headers={"Origin": ORIGIN})
     assert answered.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert answered.headers["Access-Control-Expose-Headers"] == "X-Request-Id"
+
+
+async def test_a_page_of_a_stranger_cannot_act(host: Host) -> None:
+    """What a browser sends without asking first is a GET, or a POST of one of three types: none of them acts."""
+    acts = '{"query":"mutation"}'
+    stranger = {"Origin": "https://evil.example"}
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        response = await post(host, content=acts, headers={**stranger, "Content-Type": kind})
+        assert response.status_code == 415
+    got = await host.http.get("/graphql", params={"query": "mutation"}, headers={**stranger, "Accept": PLAIN})
+    assert got.status_code == 405
+    asked = await host.http.options(
+        "/graphql",
+        headers={
+            **stranger,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+    assert "Access-Control-Allow-Origin" not in asked.headers
+    read = await post(host, json={"query": "echo"}, headers=stranger)
+    assert "Access-Control-Allow-Origin" not in read.headers, "so that the page cannot read it"
+
+
+def test_the_page_may_load_nothing_but_what_is_pinned() -> None:
+    rules = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == rules["frame-ancestors"] == "'none'"
+    assert rules["connect-src"] == "'self' ws: wss:"
+    scripts = rules["script-src"].split()
+    assert len(scripts) == 4
+    assert all(re.fullmatch(r"https://unpkg\.com/[\w-]+@[\d.]+/\S+\.js|'sha256-\S+'", each) for each in scripts)
+    page = (Path(__file__).parents[2] / "app/web/graphiql.html").read_text(encoding="utf-8")
+    loaded = re.findall(r'(?:src|href)="(https://[^"]+)"', page)
+    assert len(loaded) == page.count('integrity="sha384-') == page.count('crossorigin="anonymous"') == 4
+
+
+async def test_graphiql_can_be_switched_off() -> None:
+    async with hosted(settings=Settings(graphiql=False, shutdown_grace=2.0)) as host:
+        page = await host.http.get("/graphql", headers={"Accept": "text/html, */*;q=0.1"})
+        assert page.status_code == 400
+        assert "query is missing" in only_error(page)["message"]
 
 
 async def test_browser_gets_graphiql(host: Host) -> None:

@@ -43,7 +43,8 @@ def refusal(message: str, kind: str = "") -> Answer:
 
 @dataclass
 class Script:
-    """An engine whose documents are words: `echo`, `mutation`, `syntax`, `crash`, `count`, `wait`, `slow`, `flood`."""
+    """An engine whose documents are words: `echo`, `mutation`, `syntax`, `crash`, `count`, `wait`, `slow`, `flood`,
+    `busy`."""
 
     ended: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     """By document: its stream has run its `finally`."""
@@ -59,6 +60,8 @@ class Script:
         match operation.query:
             case "syntax":
                 return refusal("Syntax Error: what?")
+            case "busy":
+                return replace(refusal("Too much."), retry_after=2.2)
             case "mutation" if read_only:
                 return refusal("A mutation needs POST.", "mutation")
             case "slow":

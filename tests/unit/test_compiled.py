@@ -15,6 +15,7 @@ from app.access import Identity, Role, Scope
 from app.api.answers import encode
 from app.api.compiled import CompiledExecution, Plans
 from app.api.documents import LONGEST_CACHED, Documents
+from app.api.texts import Text
 from app.gateway import Caller
 from tests.unit.compiled_documents import Context, Root, data, documents, schema
 
@@ -89,6 +90,6 @@ def test_a_selection_is_compiled_once_for_each_way_of_skipping() -> None:
 
 def test_without_plans_nothing_is_compiled() -> None:
     engine_off, engine_on = Documents(schema, compiled=False), Documents(schema)
-    assert engine_off.prepare(PAGE).plans is None
-    assert engine_on.prepare(PAGE).plans is not None
-    assert engine_on.prepare(PAGE + " " * LONGEST_CACHED).plans is None
+    assert engine_off.prepare(Text(PAGE)).plans is None
+    assert engine_on.prepare(Text(PAGE)).plans is not None
+    assert engine_on.prepare(Text(PAGE + " " * LONGEST_CACHED)).plans is None

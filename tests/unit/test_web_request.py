@@ -31,7 +31,12 @@ OFFERS = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM, MULTIPART)
         ("", PLAIN_JSON),
         ("*/*", PLAIN_JSON),
         ("application/*", PLAIN_JSON),
-        ("image/png", PLAIN_JSON),
+        ("image/png", None),
+        ("application/json;q=0", None),
+        ("application/json;q=0, */*", RESPONSE_JSON),
+        ("*/*;q=0.1, application/*;q=0.5, text/event-stream;q=0.3", PLAIN_JSON),
+        ("application/*;q=0, text/event-stream;q=0.1, */*", EVENT_STREAM),
+        ("*/*;q=0", None),
         ("application/json", PLAIN_JSON),
         ("Application/GraphQL-Response+JSON; charset=utf-8", RESPONSE_JSON),
         ("application/graphql-response+json, application/json;q=0.9", RESPONSE_JSON),
@@ -43,15 +48,15 @@ OFFERS = (RESPONSE_JSON, PLAIN_JSON, EVENT_STREAM, MULTIPART)
         ("multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json;q=0.9", MULTIPART),
         ('Multipart/Mixed; SubscriptionSpec="1.0", application/json', MULTIPART),
         ("multipart/mixed;deferSpec=20220824,application/json", PLAIN_JSON),
-        ("multipart/mixed", PLAIN_JSON),
+        ("multipart/mixed", None),
         ("application/json, multipart/mixed;subscriptionSpec=1.0", PLAIN_JSON),
         ("application/graphql-response+json, application/json, text/event-stream", RESPONSE_JSON),
-        ("text/event-stream;q=0", PLAIN_JSON),
+        ("text/event-stream;q=0", None),
         ("text/event-stream;q=soon, application/graphql-response+json;q=0.1", RESPONSE_JSON),
-        ("text/html", PLAIN_JSON),
+        ("text/html", None),
     ],
 )
-def test_media_type(accept: str | None, expected: str) -> None:
+def test_media_type(accept: str | None, expected: str | None) -> None:
     assert best_type(accept, OFFERS) == expected
 
 
@@ -93,6 +98,20 @@ def test_nulls_are_absent() -> None:
 def test_persisted_query_needs_no_document() -> None:
     extensions = {"persistedQuery": {"version": 1, "sha256Hash": "ab"}}
     assert operation_from_json(orjson.dumps({"extensions": extensions})) == Operation(None, None, None, extensions)
+
+
+@pytest.mark.parametrize("name", ["documentId", "doc_id", "id"])
+def test_a_document_is_named_instead_of_sent(name: str) -> None:
+    assert operation_from_json(orjson.dumps({name: "sha256:ab", "variables": {"x": 1}})) == Operation(
+        None, {"x": 1}, document_id="sha256:ab"
+    )
+    assert operation_from_parameters({name: "ab"}) == Operation(None, document_id="ab")
+
+
+@pytest.mark.parametrize("id_", ["", 7, None, {}, ["ab"]])
+def test_what_is_no_id_names_no_document(id_: object) -> None:
+    with pytest.raises(BadUserInput, match="query is missing"):
+        operation_from_json(orjson.dumps({"documentId": id_}))
 
 
 @pytest.mark.parametrize(
