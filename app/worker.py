@@ -24,6 +24,7 @@ from app.settings import Settings, temporal_connection
 from app.workflows import demo
 from app.workflows.conversion import CONVERTER
 from app.workflows.entry import Entry
+from app.workflows.outbound import Connections
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ async def run(settings: Settings) -> None:
     Waits for Temporal and for the demo's database as long as they are away. Raises ConfigurationError, and an
     ExceptionGroup when a worker cannot go on.
     """
-    connections = connections_of(settings.connections)
+    connections = Connections(connections_of(settings.connections), settings.outbound_networks)
     queues = hosted_queues(settings.task_queues)
     if settings.demo:
         await _seed(connections, settings)
@@ -101,7 +102,7 @@ async def _host(
     client: Client,
     queue: str,
     entries: Sequence[Entry],
-    connections: Mapping[str, str],
+    connections: Connections,
     grace: float,
 ) -> None:
     worker = Worker(
@@ -126,7 +127,7 @@ async def _host(
         log.info("worker.stopped", task_queue=queue)
 
 
-def _activities(entries: Iterable[Entry], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
+def _activities(entries: Iterable[Entry], connections: Connections) -> list[Callable[..., Any]]:
     makers = dict.fromkeys(each.activities for each in entries if each.activities)
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
 

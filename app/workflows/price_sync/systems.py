@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
+from app.workflows.outbound import Connections, guarded_client, named_client
 from app.workflows.price_sync.failures import (
     network_errors,
     not_found_error,
@@ -18,9 +19,6 @@ from app.workflows.price_sync.failures import (
     response_error,
     validation_error,
 )
-
-Connections = Mapping[str, str]
-"""Connection name -> URL with credentials. Only the worker has them; a history has the names."""
 
 _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 30.0
@@ -53,9 +51,7 @@ async def http_system(connections: Connections, url: str, connection: str | None
     if connection is not None:
         base = url_of(connections, connection, "http", "https")
         name = f"{url} of connection {connection!r}"
-    timeout = httpx.Timeout(_CALL_SECONDS, connect=_CONNECT_SECONDS)
-    # trust_env off: no proxy or netrc of the worker's machine takes part.
-    async with httpx.AsyncClient(base_url=base, timeout=timeout, trust_env=False) as client:
+    async with named_client(base) if base else guarded_client(connections.allowed) as client:
         yield HttpSystem(client, url, name)
 
 
