@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ def node(name: str, kind: str = "delay", **data: Any) -> DagNode:
 
 
 def chain(*nodes: DagNode) -> DagInput:
-    return DagInput(nodes, tuple(DagEdge(a.id, b.id) for a, b in zip(nodes, nodes[1:], strict=False)))
+    return DagInput(nodes, tuple(DagEdge(a.id, b.id) for a, b in itertools.pairwise(nodes)))
 
 
 def told(found: list[tuple[tuple[str | int, ...], str]]) -> dict[str, str]:
@@ -163,7 +164,7 @@ def test_changes_leave_what_has_begun() -> None:
         (DagChange((b, c), (edges[1],)), "nodes", "a has begun and cannot be left out."),
         (DagChange((a, replace(b, timeout_seconds=1), c), edges), "nodes.1", "b has begun and cannot be changed."),
         (DagChange((a, b, c), (edges[1],)), "edges", "b has begun: the edges that lead to it"),
-        (DagChange((a, b, node("d", "email")), edges[:1]), "nodes.2.type", "type must be one of"),
+        (DagChange((a, b, DagNode("d", "email")), edges[:1]), "nodes.2.type", "type must be one of"),
         (
             DagChange((a, b, node("d", "condition", condition="nodes.a.output")), (*edges[:1], DagEdge("b", "d"))),
             "nodes.2.data",

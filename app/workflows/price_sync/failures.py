@@ -98,7 +98,12 @@ def postgres_errors(connection: str) -> Iterator[None]:
         asyncpg.IntegrityConstraintViolationError,
     ) as error:
         raise validation_error(f"{name} does not fit: {error}.") from error
-    except (asyncpg.SyntaxOrAccessError, asyncpg.exceptions.ClientConfigurationError) as error:
+    except (
+        asyncpg.SyntaxOrAccessError,
+        asyncpg.FeatureNotSupportedError,
+        asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.exceptions.ClientConfigurationError,
+    ) as error:
         raise validation_error(f"{name} cannot be used: {error}.") from error
     except _UNANSWERED as error:
         raise unavailable_error(f"{name} does not answer: {type(error).__name__} {error}".rstrip() + ".") from error
