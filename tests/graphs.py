@@ -117,10 +117,12 @@ async def node_server() -> AsyncIterator[NodeServer]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         nodes.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         task = asyncio.create_task(running.serve(sockets=[listening]))
-        yield nodes
-        nodes.released.set()
-        running.should_exit = True
-        await task
+        try:
+            yield nodes
+        finally:
+            nodes.released.set()
+            running.should_exit = True
+            await task
 
 
 def connections(server: NodeServer, database: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 
 LONGEST = 2000
 _DEEPEST = 40
@@ -26,6 +27,8 @@ FUNCTIONS = frozenset(
 )
 PARTS = ("output", "status", "error")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.S)
+# Python 3.11 counts the depth of all threads that parse in one place, and takes offence at what it finds there.
+_PARSER = Lock()
 _SYNTAX = (
     *(ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.List, ast.Tuple, ast.Dict),
     *(ast.Call, ast.keyword),
@@ -56,7 +59,7 @@ def parse(text: str) -> Expression:
     if len(text) > LONGEST:
         raise ExpressionError(f"an expression has at most {LONGEST} characters; this one has {len(text)}.")
     try:
-        with warnings.catch_warnings():
+        with _PARSER, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of doubtful escapes, which are the author's
             tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -137,10 +137,10 @@ class DagExecutionWorkflow:
     def _advance(self) -> bool:
         """Start what may start; whether nothing more will."""
         self._woken = False
-        step = next_step(self._request.nodes, self._request.edges, self._states)
-        for name, because in step.skipped.items():
-            self._states[name] = NodeState("skipped", because=because)
         ending = self._failed is not None or self._cancel_reason is not None
+        step = next_step(self._request.nodes, self._request.edges, self._states)
+        for name, because in () if ending else step.skipped.items():
+            self._states[name] = NodeState("skipped", because=because)
         over = ending or all(state.status in ENDED for state in self._states.values())
         if not over and self._long_enough():
             self._leaving = True
@@ -168,11 +168,11 @@ class DagExecutionWorkflow:
                 state.status, state.error = "failed", told(error)
                 if node.on_failure == "fail":
                     self._failed = node.id
-        finally:
-            state.seconds = round((workflow.now() - began).total_seconds(), 3)
-            self._ended_here += state.status in ENDED
-            self._tasks.pop(node.id, None)
-            self._woken = True
+        # Not in a `finally`, which also runs where the worker lets go of a run that is still under way.
+        state.seconds = round((workflow.now() - began).total_seconds(), 3)
+        self._ended_here += state.status in ENDED
+        self._tasks.pop(node.id, None)
+        self._woken = True
 
     def _interrupt(self, every: bool) -> None:
         """Cancel the delays, which nobody waits for any more, or every node under way."""
