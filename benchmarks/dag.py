@@ -40,7 +40,7 @@ NODES = 6
 START = """
 mutation ($input: DagExecutionInput!) {
   startDagExecution(input: $input, options: {waitForResultSeconds: 60}) {
-    execution { status result } userErrors { message path }
+    execution { status result failure { message cause { message } } } userErrors { message path }
   }
 }
 """

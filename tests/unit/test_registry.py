@@ -136,7 +136,7 @@ def test_json_schema_is_closed_and_has_defaults() -> None:
 
 
 def test_the_gateway_does_without_the_libraries_of_activities() -> None:
-    program = "import sys, app.registry; print(*(sys.modules.keys() & {'asyncpg', 'httpx'}))"
+    program = "import sys, app.registry; print(*(sys.modules.keys() & {'asyncpg', 'httpx', 'simpleeval'}))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert run.stdout.strip() == ""
 

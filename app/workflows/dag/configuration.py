@@ -108,10 +108,10 @@ def _flaw_of_address(url: str, below: bool) -> str | None:
     if below:
         usable = url.startswith("/") and not url.startswith("//")
         return None if usable else "url must be a path such as /v1/orders, since connection names the host."
-    if is_template(url) and not is_template(url.partition("://")[0] + "://"):
+    if is_template(url):
+        if url.startswith("{{"):
+            return None  # read again when its expressions are values
         url = re.sub(r"\{\{.*?\}\}", "x", url, flags=re.S)
-    elif is_template(url):
-        return None  # read again when its expressions are values
     try:
         parts_ = urlsplit(url)
         usable = parts_.scheme in {"http", "https"} and bool(parts_.hostname) and parts_.port != 0

@@ -16,8 +16,9 @@ with workflow.unsafe.imports_passed_through():
 EVALUATE = "evaluate_node"
 
 _LARGEST_SCOPE = 1_000_000
-_EVALUATION = timedelta(seconds=10)
-_ONCE = RetryPolicy(maximum_attempts=1)
+_EVALUATION = timedelta(seconds=30)
+# What is wrong with an expression is not tried again; a worker that is too busy to answer is.
+_EVALUATION_RETRY = RetryPolicy(maximum_attempts=5)
 # The activity beats every second: after ten silent ones its worker is gone.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
@@ -66,7 +67,7 @@ async def _evaluated(call: NodeCall) -> Outcome:
         call,
         result_type=Outcome,
         start_to_close_timeout=_EVALUATION,
-        retry_policy=_ONCE,
+        retry_policy=_EVALUATION_RETRY,
         summary=f"{call.node_id} ({call.type})",
     )
     return outcome

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from app.workflows.dag.model import CONDITION, DagInput, DagResult, DagStatus, NodeReport, NodeState
+from app.workflows.dag.model import CONDITION, DagInput, DagNode, DagResult, DagStatus, NodeReport, NodeState
 from app.workflows.dag.order import ENDED, sinks
 from app.workflows.dag.references import needed
 
@@ -19,10 +19,10 @@ _LARGEST_OUTPUTS = 1_000_000
 States = dict[str, NodeState]
 
 
-def restored(request: DagInput) -> States:
+def restored(nodes: Sequence[DagNode], carried: Mapping[str, Any]) -> States:
     """The states of a graph's nodes, as the run before has left them."""
-    carried = (request.carried or {}).get("states", {})
-    return {node.id: NodeState(**carried.get(node.id, {})) for node in request.nodes}
+    left = carried.get("states", {})
+    return {node.id: NodeState(**left.get(node.id, {})) for node in nodes}
 
 
 def continued(request: DagInput, states: States, **rest: Any) -> DagInput:

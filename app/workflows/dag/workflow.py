@@ -55,9 +55,10 @@ class DagExecutionWorkflow:
 
     @workflow.init
     def __init__(self, request: DagInput) -> None:
-        carried = request.carried or {}
+        continues = workflow.info().continued_run_id is not None
+        carried = (request.carried or {}) if continues else {}
         self._request = replace(request, carried=None)
-        self._states = restored(request)
+        self._states = restored(request.nodes, carried)
         self._cancel_reason: str | None = None
         self._started = datetime.fromisoformat(carried.get("started") or workflow.info().start_time.isoformat())
         self._status = "running"
