@@ -13,11 +13,18 @@ from app.model import Json
 from app.registry.definition import WorkflowDefinition
 from app.registry.problems import Problem
 from app.registry.typed import definition_of
+from app.workflows import events, exports, hubspot, payments, quickbooks, tasks
 from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
 
 CATALOG: tuple[Entry, ...] = (
     *price_sync.WORKFLOWS,
+    *quickbooks.WORKFLOWS,
+    *hubspot.WORKFLOWS,
+    *payments.WORKFLOWS,
+    *tasks.WORKFLOWS,
+    *exports.WORKFLOWS,
+    *events.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)

@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import httpcore
@@ -47,8 +48,34 @@ def guarded_client(allowed: Sequence[Network] = (), **options: Any) -> httpx.Asy
 
 
 def named_client(url: str, **options: Any) -> httpx.AsyncClient:
-    """A client for a connection of the worker, which leads where its operator wants."""
-    return httpx.AsyncClient(**{"timeout": _TIMEOUT} | options, base_url=url, trust_env=False)
+    """A client for a connection of the worker, which leads where its operator wants. What the URL says before the
+    host is how the client makes itself known:
+
+    - `user:password@`: by basic authentication
+    - `bearer:TOKEN@`: by a bearer token; `bearer-file:%2Frun%2Ftoken@` reads it there, for those that are renewed
+    - `x-api-key:SECRET@`, or another name that begins with `x-`: by a header of that name
+
+    Raises ApplicationError where the token's file cannot be read.
+    """
+    address = httpx.URL(url)
+    if (headers := _credentials(address)) is not None:
+        address = address.copy_with(username="", password="")
+    return httpx.AsyncClient(**{"timeout": _TIMEOUT} | options, base_url=address, headers=headers, trust_env=False)
+
+
+def _credentials(url: httpx.URL) -> dict[str, str] | None:
+    """Headers that say who calls; None where basic authentication does, or nothing."""
+    if url.username == "bearer":
+        return {"Authorization": f"Bearer {url.password}"}
+    if url.username == "bearer-file":
+        try:
+            return {"Authorization": f"Bearer {Path(url.password).read_text(encoding='utf-8').strip()}"}
+        except OSError as error:
+            raise ApplicationError(
+                f"The token file of the connection to {url.host} cannot be read: {error.strerror}.",
+                type="UnavailableError",
+            ) from None
+    return {url.username: url.password} if url.username.startswith("x-") else None
 
 
 def refused(address: Address, allowed: Sequence[Network] = ()) -> bool:

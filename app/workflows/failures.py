@@ -1,4 +1,4 @@
-"""What can go wrong at the two ends, as Temporal's application errors: which to try again, and when."""
+"""What can go wrong at other systems, as Temporal's application errors: which to try again, and when."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def response_error(response: httpx.Response, name: str, now: datetime) -> Applic
     if status in {401, 403}:
         return authentication_error(f"{said}: check the credentials of its connection on the worker.")
     if status == 404:
-        return not_found_error(f"{said}: check the URL and the plan.")
+        return not_found_error(f"{said}: check the URL and what it names.")
     if status in {408, 425, 429} or status >= 500:
         return unavailable_error(f"{said}.", retry_after(response.headers.get("retry-after"), now))
     return validation_error(f"{said}: it does not take this request.")
