@@ -14,6 +14,7 @@ from app.registry.definition import WorkflowDefinition
 from app.registry.problems import Problem
 from app.registry.typed import definition_of
 from app.workflows import events, exports, hubspot, payments, quickbooks, tasks
+from app.workflows.billing import invoicing, subscribing
 from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
 
@@ -25,6 +26,8 @@ CATALOG: tuple[Entry, ...] = (
     *tasks.WORKFLOWS,
     *exports.WORKFLOWS,
     *events.WORKFLOWS,
+    *invoicing.WORKFLOWS,
+    *subscribing.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)

@@ -7,7 +7,6 @@ class.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,8 +24,7 @@ class Entry:
 
     workflow: type
     """The class that the worker hosts. It takes nothing, or one dataclass or pydantic model: on the wire, a JSON
-    object of its fields. What it takes beyond that, by default nothing, is for runs that continue as new. Its
-    docstring is the description."""
+    object of its fields. Its docstring is the description."""
     task_queue: str
     activities: str | None = None
     """`module:function`, taking the worker's `outbound.Connections` and returning the activities. Only the worker
@@ -57,9 +55,7 @@ class Entry:
 
     @property
     def input_type(self) -> type | None:
-        _, *parameters = inspect.signature(self.code.run_fn).parameters.values()  # the first is self
-        types = zip(self.code.arg_types or [], parameters, strict=False)
-        taken = [each for each, parameter in types if parameter.default is parameter.empty]
+        taken = self.code.arg_types or []
         if len(taken) > 1:
             raise ValueError(f"{self.name} takes {len(taken)} arguments: make them fields of one dataclass.")
         return taken[0] if taken else None

@@ -11,7 +11,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from app.workflows.entry import Entry
     from app.workflows.sync.checks import Problem, address, connection, pace, table, tenancy
-    from app.workflows.sync.model import Progress, SyncResult
+    from app.workflows.sync.model import SyncResult
     from app.workflows.sync.run import PHASES, Plan, synchronise
 
 
@@ -84,8 +84,8 @@ class ReprocessEventsWorkflow:
     """
 
     @workflow.run
-    async def run(self, request: ReprocessEventsInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("events", "events", problems), request, carried)
+    async def run(self, request: ReprocessEventsInput) -> SyncResult:
+        return await synchronise(Plan("events", "events", problems), request)
 
 
 WORKFLOWS = (

@@ -11,7 +11,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from app.workflows.entry import Entry
     from app.workflows.sync.checks import Problem, connection, file_path, identifier, pace, tenancy
-    from app.workflows.sync.model import Progress, SyncResult
+    from app.workflows.sync.model import SyncResult
     from app.workflows.sync.run import PHASES, Plan, synchronise
     from app.workflows.tasks import FilePlace
 
@@ -62,8 +62,8 @@ class ExecuteExportWorkflow:
     """Writes the rows of a query to a file of CSV or JSON lines, and tells how far it is."""
 
     @workflow.run
-    async def run(self, request: ExecuteExportInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("export_rows", "rows", problems), request, carried)
+    async def run(self, request: ExecuteExportInput) -> SyncResult:
+        return await synchronise(Plan("export_rows", "rows", problems), request)
 
 
 WORKFLOWS = (

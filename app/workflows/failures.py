@@ -45,6 +45,8 @@ def response_error(response: httpx.Response, name: str, now: datetime) -> Applic
         return None
     if status in {401, 403}:
         return authentication_error(f"{said}: check the credentials of its connection on the worker.")
+    if status == 402:
+        return ApplicationError(f"{said}: the payment is refused.", type="PaymentRequiredError", non_retryable=True)
     if status == 404:
         return not_found_error(f"{said}: check the URL and what it names.")
     if status in {408, 425, 429} or status >= 500:

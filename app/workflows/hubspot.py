@@ -11,7 +11,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from app.workflows.entry import Entry
     from app.workflows.sync.checks import Problem, sync_problems
-    from app.workflows.sync.model import Progress, SyncInput, SyncResult
+    from app.workflows.sync.model import SyncInput, SyncResult
     from app.workflows.sync.run import PHASES, Plan, synchronise
 
 _PROPERTY = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -55,8 +55,8 @@ class HubSpotDealSyncWorkflow:
     """Brings subscriptions to HubSpot as deals, created or updated by their unique id, a hundred at a time."""
 
     @workflow.run
-    async def run(self, request: HubSpotDealSyncInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("hubspot_deals", "deals", deal_problems), request, carried)
+    async def run(self, request: HubSpotDealSyncInput) -> SyncResult:
+        return await synchronise(Plan("hubspot_deals", "deals", deal_problems), request)
 
 
 @workflow.defn(name="HubSpotInvoiceSyncWorkflow", failure_exception_types=[TypeError])
@@ -67,8 +67,8 @@ class HubSpotInvoiceSyncWorkflow:
     """
 
     @workflow.run
-    async def run(self, request: HubSpotSyncInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("hubspot_invoices", "invoices", problems), request, carried)
+    async def run(self, request: HubSpotSyncInput) -> SyncResult:
+        return await synchronise(Plan("hubspot_invoices", "invoices", problems), request)
 
 
 @workflow.defn(name="HubSpotQuoteSyncWorkflow", failure_exception_types=[TypeError])
@@ -79,8 +79,8 @@ class HubSpotQuoteSyncWorkflow:
     """
 
     @workflow.run
-    async def run(self, request: HubSpotSyncInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("hubspot_quotes", "quotes", problems), request, carried)
+    async def run(self, request: HubSpotSyncInput) -> SyncResult:
+        return await synchronise(Plan("hubspot_quotes", "quotes", problems), request)
 
 
 WORKFLOWS = tuple(

@@ -11,7 +11,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from app.workflows.entry import Entry
     from app.workflows.sync.checks import Problem, sync_problems
-    from app.workflows.sync.model import Progress, SyncInput, SyncResult
+    from app.workflows.sync.model import SyncInput, SyncResult
     from app.workflows.sync.run import PHASES, Plan, synchronise
 
 
@@ -38,8 +38,8 @@ class NomodInvoiceSyncWorkflow:
     """
 
     @workflow.run
-    async def run(self, request: InvoiceSyncInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("nomod_invoices", "invoices", problems), request, carried)
+    async def run(self, request: InvoiceSyncInput) -> SyncResult:
+        return await synchronise(Plan("nomod_invoices", "invoices", problems), request)
 
 
 @workflow.defn(name="MoyasarInvoiceSyncWorkflow", failure_exception_types=[TypeError])
@@ -47,8 +47,8 @@ class MoyasarInvoiceSyncWorkflow:
     """Brings invoices to Moyasar, each once. One that has changed and is not paid is canceled there and made anew."""
 
     @workflow.run
-    async def run(self, request: InvoiceSyncInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(Plan("moyasar_invoices", "invoices", problems), request, carried)
+    async def run(self, request: InvoiceSyncInput) -> SyncResult:
+        return await synchronise(Plan("moyasar_invoices", "invoices", problems), request)
 
 
 WORKFLOWS = tuple(

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
+
+T = TypeVar("T")
+
+_CARRIED = "carried"
 
 FINAL = ("ValidationError", "AuthenticationError", "NotFoundError", "TooManyErrorsError")
 """Types of failures that no other attempt can mend."""
@@ -43,6 +48,18 @@ def publish_progress(
 
 def percent_of(done: int, expected: int | None) -> float | None:
     return min(100.0, round(100.0 * done / expected, 1)) if expected else None
+
+
+def carried(kind: type[T]) -> T | None:
+    """What the run before this one, which continued as new, has handed on."""
+    handed: T | None = workflow.memo_value(_CARRIED, None, type_hint=kind)
+    return handed
+
+
+def go_on(request: Any, handed: Any) -> NoReturn:
+    """Continue as new, with the memo as it is and what the next run begins with: not in the input, which is for those
+    who start a run."""
+    workflow.continue_as_new(request, memo={**workflow.memo(), _CARRIED: handed})
 
 
 def refuse(wrong: Iterable[tuple[tuple[str | int, ...], str]]) -> None:

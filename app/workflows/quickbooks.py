@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from app.workflows.entry import Entry
     from app.workflows.sync.checks import Problem, sync_problems
-    from app.workflows.sync.model import Progress, SyncInput, SyncResult
+    from app.workflows.sync.model import SyncInput, SyncResult
     from app.workflows.sync.run import PHASES, Plan, synchronise
 
 
@@ -41,8 +41,8 @@ class QuickBooksPriceSyncWorkflow:
     """
 
     @workflow.run
-    async def run(self, request: QuickBooksPriceSyncInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(_PLAN, request, carried)
+    async def run(self, request: QuickBooksPriceSyncInput) -> SyncResult:
+        return await synchronise(_PLAN, request)
 
 
 WORKFLOWS = (

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         table,
         tenancy,
     )
-    from app.workflows.sync.model import Progress, SyncResult
+    from app.workflows.sync.model import SyncResult
     from app.workflows.sync.run import PHASES, Plan, synchronise
 
 
@@ -110,8 +110,8 @@ class TaskProcessingWorkflow:
     """
 
     @workflow.run
-    async def run(self, request: TaskProcessingInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(_PLAN, request, carried)
+    async def run(self, request: TaskProcessingInput) -> SyncResult:
+        return await synchronise(_PLAN, request)
 
 
 @workflow.defn(name="TaskProcessingWithProgressWorkflow", failure_exception_types=[TypeError])
@@ -119,8 +119,8 @@ class TaskProcessingWithProgressWorkflow:
     """TaskProcessingWorkflow, which tells its progress in any case, on a queue of its own."""
 
     @workflow.run
-    async def run(self, request: TaskProcessingInput, carried: Progress | None = None) -> SyncResult:
-        return await synchronise(_PLAN, request, carried)
+    async def run(self, request: TaskProcessingInput) -> SyncResult:
+        return await synchronise(_PLAN, request)
 
 
 WORKFLOWS = tuple(

@@ -12,7 +12,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 from temporalio.workflow import ActivityCancellationType
 
-from app.workflows.publishing import FINAL, percent_of, phase, publish_progress, refuse
+from app.workflows.publishing import FINAL, carried, go_on, percent_of, phase, publish_progress, refuse
 from app.workflows.sync.model import Leg, Position, Progress, SyncResult
 
 PHASES = ("validate", "count", "sync")
@@ -27,6 +27,7 @@ ONE_QUESTION = timedelta(minutes=2)
 # One activity brings over what it can in this time and is then followed by another.
 LEG_TIME = timedelta(minutes=10)
 _LEG_LIMIT = LEG_TIME + timedelta(minutes=5)
+MOST_LEGS = 500
 # The activity beats every second: after ten silent ones its worker is gone.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
@@ -41,9 +42,9 @@ class Plan:
     problems: Callable[[Any], Iterable[tuple[tuple[str | int, ...], str]]]
 
 
-async def synchronise(plan: Plan, request: Any, before: Progress | None) -> SyncResult:
-    """Bring every record over, and publish how far it is. `request` has the fields of SyncInput that are used; `before`
-    is there in a run that goes on from another."""
+async def synchronise(plan: Plan, request: Any) -> SyncResult:
+    """Bring every record over, and publish how far it is. `request` has the fields of SyncInput that are used."""
+    before = carried(Progress)
     if before is not None:
         refuse(plan.problems(request))
     else:
@@ -53,11 +54,11 @@ async def synchronise(plan: Plan, request: Any, before: Progress | None) -> Sync
             expected = await _count(plan, request)
         before = Progress(Position(), expected, 0.0)
     with phase("sync"):
-        position = before.position
+        position, legs = before.position, 0
         while not position.finished:
-            if position.records > before.position.records and workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(args=[request, Progress(position, before.expected, _spent(before))])
-            reached = position.records
+            if legs == MOST_LEGS or (legs and workflow.info().is_continue_as_new_suggested()):
+                go_on(request, Progress(position, before.expected, _spent(before)))
+            reached, legs = position.records, legs + 1
             leg = await _leg(plan, request, position, before.expected)
             position = leg.position
             percent = 99.0 if position.finished else percent_of(position.records, before.expected)
