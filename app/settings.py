@@ -43,6 +43,27 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(name) for name in _names(text))
 
 
+@dataclass(frozen=True)
+class QueueLimit:
+    queue: str
+    """`*` for every queue that has no limit of this kind of its own."""
+    kind: str
+    """activities or workflows, at once; rate, of activities begun a second."""
+    most: float
+
+
+def _queue_limits(text: str) -> tuple[QueueLimit, ...]:
+    return tuple(_queue_limit(each) for each in _names(text))
+
+
+def _queue_limit(text: str) -> QueueLimit:
+    queue, _, limit = text.partition("=")
+    kind, _, most = limit.partition(":")
+    if not queue or kind not in {"activities", "workflows", "rate"}:
+        raise ValueError(f"{text!r} must be queue=activities:20, queue=workflows:50 or queue=rate:5")
+    return QueueLimit(queue, kind, _positive(float if kind == "rate" else int)(most))
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def cast(text: str) -> str:
         if text not in choices:
@@ -153,6 +174,13 @@ class Settings:
         (),
         _names,
         "task queues that the worker polls, by commas; else the catalog's",
+    )
+    queue_limits: tuple[QueueLimit, ...] = setting(
+        "TIDELINE_QUEUE_LIMITS",
+        (),
+        _queue_limits,
+        "what a worker does at once for a task queue, by commas: queue=activities:20 or queue=workflows:50, and"
+        " queue=rate:5 for activities begun a second; * is every queue that is not named",
     )
     connections: Secret | None = setting(
         "TIDELINE_CONNECTIONS",

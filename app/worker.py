@@ -20,7 +20,7 @@ from temporalio.worker import Worker
 from app.errors import ConfigurationError
 from app.log import logger
 from app.registry import CATALOG
-from app.settings import Settings, temporal_connection
+from app.settings import QueueLimit, Settings, temporal_connection
 from app.workflows import demo
 from app.workflows.conversion import CONVERTER
 from app.workflows.entry import Entry
@@ -64,7 +64,8 @@ async def run(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             for queue, entries in queues.items():
-                group.create_task(_host(client, queue, entries, connections, settings.shutdown_grace))
+                limits = limits_of(queue, settings.queue_limits)
+                group.create_task(_host(client, queue, entries, connections, settings.shutdown_grace, limits))
     finally:
         await asyncio.sleep(_LEAVE_SECONDS)
 
@@ -98,18 +99,31 @@ def hosted_queues(wanted: Sequence[str], catalog: Iterable[Entry] = CATALOG) -> 
     return {queue: found for queue, found in queues.items() if not wanted or queue in wanted}
 
 
+def limits_of(queue: str, limits: Iterable[QueueLimit]) -> dict[str, Any]:
+    """The queue's limits as options of its worker; those of `*` where it has none of its own."""
+    options = {
+        "activities": "max_concurrent_activities",
+        "workflows": "max_concurrent_workflow_tasks",
+        "rate": "max_activities_per_second",
+    }
+    ordered = sorted((each for each in limits if each.queue in {"*", queue}), key=lambda each: each.queue != "*")
+    return {options[each.kind]: each.most for each in ordered}
+
+
 async def _host(
     client: Client,
     queue: str,
     entries: Sequence[Entry],
     connections: Connections,
     grace: float,
+    limits: Mapping[str, Any],
 ) -> None:
     worker = Worker(
         client,
         task_queue=queue,
+        **limits,
         workflows=[each.workflow for each in entries],
-        activities=_activities(entries, connections),
+        activities=activities_of(entries, connections),
         max_heartbeat_throttle_interval=_HEARTBEATS,
         default_heartbeat_throttle_interval=_HEARTBEATS,
         graceful_shutdown_timeout=timedelta(seconds=max(0.0, grace - _FAREWELL_SECONDS)),
@@ -120,6 +134,7 @@ async def _host(
         namespace=client.namespace,
         workflows=[each.name for each in entries],
         connections=sorted(connections),
+        limits=dict(limits),
     )
     try:
         await worker.run()
@@ -127,7 +142,7 @@ async def _host(
         log.info("worker.stopped", task_queue=queue)
 
 
-def _activities(entries: Iterable[Entry], connections: Connections) -> list[Callable[..., Any]]:
+def activities_of(entries: Iterable[Entry], connections: Connections) -> list[Callable[..., Any]]:
     makers = dict.fromkeys(each.activities for each in entries if each.activities)
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
 

@@ -132,8 +132,8 @@ def connections(server: NodeServer, database: str) -> dict[str, str]:
         "nowhere": "postgresql://127.0.0.1:1/none",
         "hooks": f"hmac://:{SECRET}@hooks",
         "crm": f"http://reader:open%20sesame@{host}",
-        "keyed": f"http://:a-key@{host}",
-        "ai": f"http://:ai-key@{host}/v1?model=tiny",
+        "keyed": f"http://bearer:a-key@{host}",
+        "ai": f"http://bearer:ai-key@{host}/v1?model=tiny",
         "mute": f"http://{host}/v1",
     }
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import httpcore
@@ -39,7 +42,7 @@ def guarded_client(allowed: Sequence[Network] = (), **options: Any) -> httpx.Asy
     Its calls raise ApplicationError, ValidationError and not to be tried again, for an address outside of the public
     internet and `allowed`. No proxy or netrc of the machine takes part; redirects are not followed unless asked for.
     """
-    transport = httpx.AsyncHTTPTransport(trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=_authorities(), trust_env=False)
     # httpx does not hand on the one thing of httpcore that is needed here. Without it this fails, and lets nothing by.
     pool: Any = transport._pool
     pool._network_backend = _Guard(pool._network_backend, allowed)
@@ -47,8 +50,41 @@ def guarded_client(allowed: Sequence[Network] = (), **options: Any) -> httpx.Asy
 
 
 def named_client(url: str, **options: Any) -> httpx.AsyncClient:
-    """A client for a connection of the worker, which leads where its operator wants."""
-    return httpx.AsyncClient(**{"timeout": _TIMEOUT} | options, base_url=url, trust_env=False)
+    """A client for a connection of the worker, which leads where its operator wants. What the URL says before the
+    host is how the client makes itself known:
+
+    - `user:password@`: by basic authentication
+    - `bearer:TOKEN@`: by a bearer token; `bearer-file:%2Frun%2Ftoken@` reads it there, for those that are renewed
+    - `x-api-key:SECRET@`, or another name that begins with `x-`: by a header of that name
+
+    Raises ApplicationError where the token's file cannot be read.
+    """
+    address = httpx.URL(url)
+    if (headers := _credentials(address)) is not None:
+        address = address.copy_with(username="", password="")
+    known: dict[str, Any] = {"timeout": _TIMEOUT, "verify": _authorities()}
+    return httpx.AsyncClient(**known | options, base_url=address, headers=headers, trust_env=False)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates count. Reading them anew for each client would hold up a busy worker."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _credentials(url: httpx.URL) -> dict[str, str] | None:
+    """Headers that say who calls; None where basic authentication does, or nothing."""
+    if url.username == "bearer":
+        return {"Authorization": f"Bearer {url.password}"}
+    if url.username == "bearer-file":
+        try:
+            return {"Authorization": f"Bearer {Path(url.password).read_text(encoding='utf-8').strip()}"}
+        except OSError as error:
+            raise ApplicationError(
+                f"The token file of the connection to {url.host} cannot be read: {error.strerror}.",
+                type="UnavailableError",
+            ) from None
+    return {url.username: url.password} if url.username.startswith("x-") else None
 
 
 def refused(address: Address, allowed: Sequence[Network] = ()) -> bool:

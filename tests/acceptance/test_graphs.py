@@ -84,7 +84,7 @@ class Service:
 @pytest.fixture(scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory, start_dev: Start) -> AsyncIterator[Service]:
     async with node_server() as nodes:
-        ai = f"ai=http://:a-key@{urlsplit(nodes.url).netloc}/v1?model=tiny"
+        ai = f"ai=http://bearer:a-key@{urlsplit(nodes.url).netloc}/v1?model=tiny"
         environment = {
             "TIDELINE_OUTBOUND_NETWORKS": "127.0.0.0/8",
             "TIDELINE_CONNECTIONS": f"hooks=hmac://:a-secret@hooks,{ai}",

@@ -23,8 +23,8 @@ from app.workflows.dag.model import AI_AGENT, API_CALL, CONDITION, DATABASE, DEL
 from app.workflows.dag.node import EVALUATE
 from app.workflows.dag.references import PLAIN
 from app.workflows.dag.systems import LARGEST_OUTPUT
+from app.workflows.failures import unavailable_error, validation_error
 from app.workflows.outbound import Connections
-from app.workflows.price_sync.failures import unavailable_error, validation_error
 
 C = TypeVar("C", bound=Configuration)
 

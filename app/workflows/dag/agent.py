@@ -18,9 +18,9 @@ from temporalio.exceptions import ApplicationError
 
 from app.workflows.dag.configuration import AiAgent
 from app.workflows.dag.systems import answer, content, http_client
+from app.workflows.failures import validation_error
 from app.workflows.outbound import Connections
-from app.workflows.price_sync.failures import validation_error
-from app.workflows.price_sync.systems import url_of
+from app.workflows.systems import url_of
 
 _MOST_CORRECTIONS = 2
 _MOST_FLAWS = 5

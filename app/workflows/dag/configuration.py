@@ -209,7 +209,7 @@ class Webhook(_Address):
 
 class AiAgent(Configuration):
     """Answers {text, data, model, usage}; `data` is there where `output_schema` asks for it. The connection's URL is
-    that of an OpenAI-compatible API, its password the key, and `?model=` in it the default model."""
+    that of an OpenAI-compatible API, as https://bearer:KEY@host/v1, and `?model=` in it is the default model."""
 
     connection: Connection
     prompt: Text

@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 
 from app.workflows.dag.configuration import Database
+from app.workflows.failures import postgres_errors
 from app.workflows.outbound import Connections
-from app.workflows.price_sync.failures import postgres_errors
-from app.workflows.price_sync.systems import quoted, url_of
+from app.workflows.systems import quoted, url_of
 
 _CONNECT_SECONDS = 10.0
 

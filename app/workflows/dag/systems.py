@@ -5,32 +5,25 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from app.workflows.failures import network_errors, response_error, validation_error
 from app.workflows.outbound import Connections, guarded_client, named_client
-from app.workflows.price_sync.failures import network_errors, response_error, validation_error
-from app.workflows.price_sync.systems import url_of
+from app.workflows.systems import url_of
 
 LARGEST_OUTPUT = 128 * 1024
 """Bytes of JSON. What a node answers is kept in the history, and again when the run continues as new."""
 
 
 def http_client(connections: Connections, connection: str | None, timeout: float) -> httpx.AsyncClient:
-    """A client for absolute URLs that lead to public addresses, or for paths below a named connection.
-
-    A connection with a password alone sends it as a bearer token; with a name as well, by HTTP Basic.
-    """
+    """A client for absolute URLs that lead to public addresses, or for paths below a named connection."""
     limits = httpx.Timeout(timeout, connect=min(10.0, timeout))
     if connection is None:
         return guarded_client(connections.allowed, timeout=limits)
-    url = url_of(connections, connection, "http", "https")
-    parts = urlsplit(url)
-    if parts.username or not parts.password:
-        return named_client(url, timeout=limits)
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
-    return named_client(bare, timeout=limits, headers={"authorization": f"Bearer {unquote(parts.password)}"})
+    # What stands behind a question mark is for us, such as the model of an agent.
+    return named_client(url_of(connections, connection, "http", "https").partition("?")[0], timeout=limits)
 
 
 def secret_of(connections: Connections, name: str) -> bytes:
