@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,10 @@ def _boolean(text: str) -> bool:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(name) for name in _names(text))
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -167,6 +172,12 @@ class Settings:
         None,
         Secret,
         "systems that workflows reach by name, by commas: name=postgresql://..., name=https://...",
+    )
+    outbound_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
+        "TIDELINE_OUTBOUND_NETWORKS",
+        (),
+        _networks,
+        "private networks that URLs in inputs of workflows may lead into, by commas, as in 10.1.0.0/16; else none",
     )
     codec_endpoint: str = setting(
         "TIDELINE_CODEC_ENDPOINT",

@@ -31,6 +31,7 @@ from app.workflows import demo
 from app.workflows.batches.workflow import TASK_QUEUE as BATCHES
 from app.workflows.conversion import CONVERTER
 from app.workflows.entry import Entry
+from app.workflows.outbound import Connections
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ async def run(settings: Settings) -> None:
     Waits for Temporal and for the demo's database as long as they are away. Raises ConfigurationError, and an
     ExceptionGroup when a worker cannot go on.
     """
-    connections = connections_of(settings.connections)
+    connections = Connections(connections_of(settings.connections), settings.outbound_networks)
     queues = dict(hosted_queues(settings.task_queues))
     if settings.database_url is None and BATCHES in queues:
         del queues[BATCHES]
@@ -75,7 +76,7 @@ async def run(settings: Settings) -> None:
         batches = await _batches(stack, settings) if BATCHES in queues else ()
         async with asyncio.TaskGroup() as group:
             for queue, entries in queues.items():
-                own = batches if queue == BATCHES else _activities(entries, connections)
+                own = batches if queue == BATCHES else activities_of(entries, connections)
                 group.create_task(_host(client, queue, entries, own, settings.shutdown_grace))
 
 
@@ -136,7 +137,7 @@ async def _host(
         log.info("worker.stopped", task_queue=queue)
 
 
-def _activities(entries: Iterable[Entry], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
+def activities_of(entries: Iterable[Entry], connections: Connections) -> list[Callable[..., Any]]:
     makers = dict.fromkeys(each.activities for each in entries if each.activities)
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
 

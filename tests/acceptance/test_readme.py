@@ -79,3 +79,17 @@ async def test_the_schedules(tideline: Tideline) -> None:
     assert paused["pauseSchedule"]["schedule"]["paused"] is True
     assert triggered == {"triggerSchedule": {"userErrors": []}}
     assert deleted == {"deleteSchedule": {"deleted": True, "userErrors": []}}
+
+
+async def test_the_graphs(tideline: Tideline) -> None:
+    started, watched, checked = await ask_of("Graphs of nodes", tideline)
+    execution = json.loads(started)["data"]["startDagExecution"]["execution"]
+    assert execution["status"] == "COMPLETED"
+    assert execution["result"]["nodes"]["cheap"]["status"] == "skipped"
+    assert execution["result"]["outputs"]["report"]["dearest"][0].startswith("plan-pro-meter-20-")
+
+    assert '"message":"5 of 5 nodes; 1 skipped"' in watched
+    assert json.loads(watched.strip().split("\n")[-1])["data"]["workflow"]["query"]["percent"] == 100
+
+    verdict = json.loads(checked)["data"]["startDagValidation"]["execution"]["result"]
+    assert [each["path"] for each in verdict["issues"]] == [["nodes", 1, "type"], ["nodes", 0, "data", "condition"]]

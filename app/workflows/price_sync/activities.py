@@ -11,12 +11,13 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from app.workflows.failures import not_found_error, unavailable_error
+from app.workflows.outbound import Connections
 from app.workflows.price_sync.destination import Destination, PostgresDestination, open_destination
-from app.workflows.price_sync.failures import not_found_error, unavailable_error
 from app.workflows.price_sync.model import PriceSyncInput, SyncPosition, Written
 from app.workflows.price_sync.source import Source, open_source
-from app.workflows.price_sync.systems import Connections, postgres_system
 from app.workflows.price_sync.workflow import COUNT, SYNC, VERIFY
+from app.workflows.systems import postgres_system
 
 _BEAT_SECONDS = 1.0
 _NOTHING = Written(created=0, updated=0, unchanged=0)
