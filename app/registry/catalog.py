@@ -15,9 +15,11 @@ from app.registry.problems import Problem
 from app.registry.typed import definition_of
 from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
+from app.workflows.test_cycle import workflow as test_cycle
 
 CATALOG: tuple[Entry, ...] = (
     *price_sync.WORKFLOWS,
+    *test_cycle.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)
