@@ -5,19 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+import asyncpg
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
 
-from app.workflows.test_cycle import model
-from app.workflows.test_cycle.phases import PHASES, TestCyclePhase as Phase
+from app.history import project
+from app.model import ExecutionRef
+from app.workflows.test_cycle import demo, model
+from app.workflows.test_cycle import workflow as cycle
+from app.workflows.test_cycle.activities import activities
+from app.workflows.test_cycle.phases import PHASES
+from app.workflows.test_cycle.phases import TestCyclePhase as Phase
+from tests.waiting import eventually
 
 SKIPS_PLANNING = model.TestCycleInput(
     cycle_id=123, report_ids=(1, 2, 3), connection="demo", skip_phases=(Phase.PLANNING,), approvals=()
@@ -27,6 +40,9 @@ MAIL = model.Mail(connection="mail", sender="cycles@bank.example")
 WHOLE = replace(SKIPS_PLANNING, skip_phases=(), language_model=MODEL, mail=MAIL)
 ALL_PHASES = tuple(Phase(each) for each in PHASES)
 
+FILLED = ("samples", "owners", "requests", "results", "observations", "final_reports")
+
+Handle = WorkflowHandle[Any, Any]
 Answer = Callable[[dict[str, Any]], Awaitable[Response | None]]
 
 
@@ -146,3 +162,101 @@ async def mail_server() -> AsyncIterator[MailServer]:
     found.url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield found
+
+
+@dataclass
+class Room:
+    """A running worker with its bank, and what the tests ask of a cycle."""
+
+    client: Client
+    task_queue: str
+    database: str
+    llm: ModelServer
+    mail: MailServer
+
+    async def start(self, request: Any, **options: Any) -> Handle:
+        handle: Handle = await self.client.start_workflow(
+            cycle.TestCycleWorkflow.run, request, id=f"cycle-{uuid.uuid4()}", task_queue=self.task_queue, **options
+        )
+        return handle
+
+    async def result(self, request: model.TestCycleInput) -> model.TestCycleResult:
+        async with asyncio.timeout(40):
+            result: model.TestCycleResult = await (await self.start(request)).result()
+        return result
+
+    async def sql(self, query: str, *values: Any) -> Any:
+        connection = await asyncpg.connect(self.database)
+        try:
+            return await connection.fetchval(query, *values)
+        finally:
+            await connection.close()
+
+    async def filled(self) -> set[str]:
+        """The tables in which a phase has left something of its own."""
+        tables = {"attributes": "made_by <> 'demo'", **dict.fromkeys(FILLED, "true")}
+        return {
+            name
+            for name, mine in tables.items()
+            if await self.sql(f"select exists (select from test_cycle.{name} where {mine})")
+        }
+
+    @property
+    def connections(self) -> dict[str, str]:
+        return {"demo": self.database, "llm": self.llm.url, "mail": self.mail.url}
+
+    def worker(self, **options: Any) -> Worker:
+        return Worker(
+            self.client,
+            task_queue=self.task_queue,
+            workflows=[cycle.TestCycleWorkflow],
+            activities=activities(self.connections),
+            max_heartbeat_throttle_interval=timedelta(milliseconds=100),
+            **options,
+        )
+
+
+@asynccontextmanager
+async def furnished(client: Client, task_queue: str, database: str) -> AsyncIterator[Room]:
+    """Without a worker."""
+    await demo.seed(database)
+    async with model_server() as llm, mail_server() as mail:
+        yield Room(client, task_queue, database, llm, mail)
+
+
+async def state(handle: Handle) -> model.TestCycleState:
+    found: model.TestCycleState = await handle.query(cycle.TestCycleWorkflow.state)
+    return found
+
+
+async def waiting(handle: Handle, step: str) -> None:
+    """Return when a step waits for a decision."""
+
+    async def steps() -> list[str]:
+        return (await state(handle)).waiting
+
+    await eventually(steps, lambda found: step in found, within=30)
+
+
+async def failure(handle: Handle) -> ApplicationError:
+    """What the run failed with."""
+    with pytest.raises(WorkflowFailureError) as caught:
+        async with asyncio.timeout(40):
+            await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause
+
+
+async def compensations(handle: Handle) -> list[str]:
+    """The names of what a run compensated, in the order of their schedule."""
+    ref = ExecutionRef("default", handle.id, "run")
+    found = project(ref, [event async for event in handle.fetch_history_events()])
+    return [each.name for each in found.compensations]
+
+
+def approve(step: str) -> model.Approval:
+    return model.Approval(step, "maria")
+
+
+def reject(step: str, reason: str) -> model.Rejection:
+    return model.Rejection(step, "maria", reason)

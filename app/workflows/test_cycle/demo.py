@@ -127,7 +127,13 @@ def _rows(of: tuple[str, str]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
     yield (
         "loans",
         [
-            (f"L-{n:04}", f"Borrower {n}", -1 if n % 20 == 0 else 1000 * n, currencies[n % 3], 4000 if n % 7 == 0 else n)
+            (
+                f"L-{n:04}",
+                f"Borrower {n}",
+                -1 if n % 20 == 0 else 1000 * n,
+                currencies[n % 3],
+                4000 if n % 7 == 0 else n,
+            )
             for n in numbers
         ],
     )

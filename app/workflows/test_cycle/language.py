@@ -35,7 +35,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _Drafted(_Strict):
+class DraftedAttribute(_Strict):
     name: str
     kind: Literal["required", "range", "one_of", "length"]
     minimum: float | None
@@ -45,8 +45,8 @@ class _Drafted(_Strict):
     rationale: Annotated[str, Field(max_length=2000)]
 
 
-class _Answer(_Strict):
-    attributes: Annotated[list[_Drafted], Field(min_length=1, max_length=200)]
+class DraftedAttributes(_Strict):
+    attributes: Annotated[list[DraftedAttribute], Field(min_length=1, max_length=200)]
 
 
 class Budget:
@@ -76,7 +76,7 @@ async def draft(wanted: LanguageModel, columns: Columns, budget: Budget, connect
         "max_tokens": budget.answer_tokens(wanted.max_answer_tokens),
         "response_format": {
             "type": "json_schema",
-            "json_schema": {"name": "attributes", "strict": True, "schema": _Answer.model_json_schema()},
+            "json_schema": {"name": "attributes", "strict": True, "schema": DraftedAttributes.model_json_schema()},
         },
     }
     answer = await _ask(wanted, body, connections)
@@ -131,7 +131,7 @@ def _content(answer: Any, connection: str) -> str:
 
 def _attributes(content: str, columns: Columns) -> list[Attribute]:
     try:
-        drafted = _Answer.model_validate_json(content).attributes
+        drafted = DraftedAttributes.model_validate_json(content).attributes
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "it"
