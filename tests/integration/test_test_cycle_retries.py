@@ -48,7 +48,8 @@ async def pauses(handle: Handle, activity_type: str) -> list[float]:
         described = (await handle.describe()).raw_description
         for pending in described.pending_activities:
             if pending.activity_type.name == activity_type and pending.HasField("current_retry_interval"):
-                found[pending.attempt] = pending.current_retry_interval.ToTimedelta().total_seconds()
+                # Temporal adds some microseconds.
+                found[pending.attempt] = round(pending.current_retry_interval.ToTimedelta().total_seconds(), 3)
         return described.workflow_execution_info.HasField("close_time")
 
     await eventually(closed, within=40)
