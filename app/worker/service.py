@@ -97,7 +97,7 @@ class _Hosting:
             workflows=[each.name for each in entries],
             connections=sorted(self.connections),
             build=self.deployment.version.to_canonical_string() if self.deployment else None,
-            **{name: value for name, value in asdict(limits).items() if value is not None},
+            limits={name: value for name, value in asdict(limits).items() if value is not None},
         )
         try:
             await worker.run()
