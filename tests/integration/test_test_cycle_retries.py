@@ -93,6 +93,16 @@ async def test_a_letter_that_is_refused_for_good_is_not_sent_again(room: Room) -
     assert "deposits@bank.example" in error.message
 
 
+async def test_a_password_is_not_sent_in_the_clear(room: Room) -> None:
+    room.mail.url = room.mail.url.replace("smtp://", "smtp://maria:secret@")
+    room.task_queue += "-with-password"
+    async with room.worker():
+        error = await failure(await room.start(ASKS))
+    assert (error.type, room.mail.tried) == ("ValidationError", 0)
+    assert "offers no TLS" in error.message
+    assert "secret" not in str(error)
+
+
 async def test_an_answer_that_comes_at_the_second_attempt_is_taken(room: Room) -> None:
     busy = Response(status_code=429, headers={"retry-after": "1"})
     room.llm.answer = answering(lambda: busy)

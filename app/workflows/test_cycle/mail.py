@@ -36,6 +36,11 @@ def _send(url: str, message: EmailMessage, connection: str) -> None:
     try:
         with _server(url) as server:
             if parts.username:
+                if not isinstance(server.sock, ssl.SSLSocket):
+                    raise validation_error(
+                        f"The mail server of connection {connection!r} offers no TLS, and no password is sent in "
+                        "the clear: use smtps:// or a URL without user and password."
+                    )
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
     except (smtplib.SMTPException, OSError) as error:
