@@ -139,5 +139,12 @@ async def test_nobody_decides_in_days(task_queue: str, empty_database: str) -> N
         ]
         assert (await state(handle)).waiting == []
         described = await handle.describe()
+        # The test server does not show a changed memo; its history does.
+        said = [
+            event.workflow_properties_modified_event_attributes.upserted_memo.fields["waiting"].data
+            async for event in handle.fetch_history_events()
+            if "waiting" in event.workflow_properties_modified_event_attributes.upserted_memo.fields
+        ]
+        assert said == [b'["scoping"]', b"[]"]
         assert described.close_time
         assert (described.close_time - described.start_time).total_seconds() >= 72 * 3600

@@ -50,6 +50,12 @@ class People:
         finally:
             self._steps.close(phase)
         self._published.waiting(self._steps.waiting)
+        if decision is None:
+            raise ApplicationError(
+                f"Nobody decided about {phase} within {self._request.approval_hours:g} hours.",
+                type="DecisionTimeoutError",
+                non_retryable=True,
+            )
         if not decision.approved:
             raise ApplicationError(
                 f"{decision.by} rejected {phase}: {decision.reason}",
@@ -58,7 +64,7 @@ class People:
                 non_retryable=True,
             )
 
-    async def _decided(self, phase: TestCyclePhase, notice: Notice) -> Decision:
+    async def _decided(self, phase: TestCyclePhase, notice: Notice) -> Decision | None:
         half = timedelta(hours=self._request.approval_hours / 2)
         for is_reminder in (True, False):
             if decision := await self._waited(phase, half):
@@ -66,11 +72,7 @@ class People:
             if is_reminder:
                 reminder = Notice(notice.kind, f"Reminder: {notice.subject}", notice.text)
                 await self.tell(reminder, f"Remind of the decision about {phase}")
-        raise ApplicationError(
-            f"Nobody decided about {phase} within {self._request.approval_hours:g} hours.",
-            type="DecisionTimeoutError",
-            non_retryable=True,
-        )
+        return None
 
     async def _waited(self, phase: TestCyclePhase, span: timedelta) -> Decision | None:
         try:
