@@ -87,7 +87,7 @@ async def endpoint() -> AsyncIterator[str]:
 @asynccontextmanager
 async def worker(environment: dict[str, str]) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", "worker", "--task-queues", "dag"),
+        *(sys.executable, "-m", "app", "worker", "--queues", "dag"),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

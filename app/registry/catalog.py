@@ -19,6 +19,7 @@ from app.workflows.billing import invoicing, subscribing
 from app.workflows.dag import workflow as dag
 from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
+from app.workflows.test_cycle import workflow as test_cycle
 
 CATALOG: tuple[Entry, ...] = (
     *price_sync.WORKFLOWS,
@@ -32,6 +33,7 @@ CATALOG: tuple[Entry, ...] = (
     *events.WORKFLOWS,
     *invoicing.WORKFLOWS,
     *subscribing.WORKFLOWS,
+    *test_cycle.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)

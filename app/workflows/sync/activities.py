@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from app.workflows.beating import beating
 from app.workflows.failures import unavailable_error
 from app.workflows.outbound import Connections
 from app.workflows.sync.ends import Destination, Record, Source, Wrong
@@ -21,8 +22,6 @@ from app.workflows.sync.run import LEG_TIME
 
 T = TypeVar("T")
 Opening = Callable[[Any, Connections], AbstractAsyncContextManager[T]]
-
-_BEAT_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -92,7 +91,7 @@ class _Sync:
         loop = asyncio.get_running_loop()
         until = loop.time() + LEG_TIME.total_seconds()
         try:
-            async with _beating(self._beat):
+            async with beating(self._beat):
                 await self._resume()
                 while not self.position.finished and loop.time() < until:
                     await self._page()
@@ -183,25 +182,6 @@ class _Sync:
                 "position": asdict(self.position),
             }
         )
-
-
-@asynccontextmanager
-async def _beating(beat: Callable[[], None]) -> AsyncIterator[None]:
-    """Beat now and then every second: a slow page is no dead worker, and a cancellation is heard soon."""
-
-    async def repeat() -> None:
-        while True:
-            beat()
-            await asyncio.sleep(_BEAT_SECONDS)
-
-    task = asyncio.create_task(repeat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()):
-            raise error
 
 
 def _last_position() -> Position | None:
