@@ -25,7 +25,9 @@ Service = Callable[[Settings], Coroutine[Any, Any, None]]
 # What every process reads; `serve` offers all but the worker's own.
 SHARED = ("database_url", "database_pool", "namespaces", "log_format", "log_level", "shutdown_grace")
 INDEXING = (*SHARED, "bus_url", "default_tenant", "default_environment", "temporal_timeout", "idempotency_days")
-WORKERS_OWN = ("task_queues", "connections", "demo")
+WORKERS_OWN = (
+    "queues", "connections", "outbound_networks", "demo", "worker_metrics", "deployment", "build_id", "versioning"
+)  # fmt: skip
 WORKING = (*SHARED, "bus_url", "temporal_timeout", *WORKERS_OWN)
 MIGRATING = ("database_url", "namespaces", "log_format", "log_level", "temporal_timeout")
 SERVING = tuple(each.name for each in fields(Settings) if each.name not in WORKERS_OWN)

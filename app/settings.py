@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +42,10 @@ def _names(text: str) -> tuple[str, ...]:
 def _amounts(text: str) -> tuple[tuple[str, int], ...]:
     pairs = [name.partition("=") for name in _names(text)]
     return tuple((name.strip(), _positive(int)(amount)) for name, _, amount in pairs)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(name) for name in _names(text))
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -181,17 +186,40 @@ class Settings:
         _positive(float),
         "how often live lists look for changes that no hint told of",
     )
-    task_queues: tuple[str, ...] = setting(
-        "TIDELINE_TASK_QUEUES",
+    queues: tuple[str, ...] = setting(
+        "TIDELINE_QUEUES",
         (),
         _names,
-        "task queues that the worker polls, by commas; else the catalog's",
+        "task queues that the worker polls, by commas, each with its limits as in price-sync:activities=20:rate=5; *"
+        " stands for all others. Limits are activities and workflows at once, rate and queue_rate in activities a"
+        " second of this worker and of all, pollers, and cached runs. Else the whole catalog",
+    )
+    worker_metrics: str = setting(
+        "TIDELINE_WORKER_METRICS",
+        "",
+        str,
+        "address at which the worker answers Prometheus with the metrics of its SDK, such as 127.0.0.1:9464",
+    )
+    deployment: str = setting("TIDELINE_DEPLOYMENT", "tideline", str, "name of the worker deployment")
+    build_id: str = setting("TIDELINE_BUILD_ID", "", str, "id of this build of the worker, such as a commit")
+    versioning: str = setting(
+        "TIDELINE_VERSIONING",
+        "off",
+        _one_of("off", "auto-upgrade", "pinned"),
+        "whether Temporal gives tasks only to the current build of the deployment, and what becomes of runs that an"
+        " earlier one began: auto-upgrade moves them, pinned leaves them; off: any worker takes any task",
     )
     connections: Secret | None = setting(
         "TIDELINE_CONNECTIONS",
         None,
         Secret,
         "systems that workflows reach by name, by commas: name=postgresql://..., name=https://...",
+    )
+    outbound_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
+        "TIDELINE_OUTBOUND_NETWORKS",
+        (),
+        _networks,
+        "private networks that URLs in inputs of workflows may lead into, by commas, as in 10.1.0.0/16; else none",
     )
     codec_endpoint: str = setting(
         "TIDELINE_CODEC_ENDPOINT",

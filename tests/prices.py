@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from typing import Any
 
 import uvicorn
@@ -32,6 +33,9 @@ PRO = PriceSyncInput(
 )
 # 20 meters in 6 markets are 120 prices; 30 subscriptions in one market each get 20 of them.
 PRICES, ITEMS = 120, 600
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+"""For workers whose inputs name servers of a test."""
 
 Answer = Callable[[dict[str, str]], Awaitable[Response | None]]
 

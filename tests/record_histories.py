@@ -16,6 +16,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from tests.dag_scenarios import dag_histories
 from tests.scenarios import SCENARIOS, Stage, worker
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -63,10 +64,13 @@ async def main() -> None:
         async with worker(client, stage.queue):
             wanted = set(sys.argv[1:])
             chosen = [each for each in SCENARIOS if not wanted or each.__name__ in wanted]
-            for runs in await asyncio.gather(*(each(stage) for each in chosen)):
-                for name, handle in runs.items():
-                    (HISTORIES / f"{name}.json").write_bytes(await export(client, handle))
-                    print(name)
+            played = await asyncio.gather(*(each(stage) for each in chosen))
+        if not wanted or "dag" in wanted:
+            played.append(await dag_histories(client))
+        for runs in played:
+            for name, handle in runs.items():
+                (HISTORIES / f"{name}.json").write_bytes(await export(client, handle))
+                print(name)
     await asyncio.sleep(0.5)  # cancelling a call and leaving at once can hang the interpreter
 
 

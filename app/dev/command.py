@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -15,11 +16,13 @@ from app.dev.python import python
 from app.dev.tree import StartError, Tree
 from app.errors import ConfigurationError
 from app.settings import DevSettings, Settings, temporal_connection
+from app.workflows import demo
 
 SERVER_DEADLINE, MIGRATION_DEADLINE, READY_DEADLINE = 60.0, 300.0, 30.0
 """Seconds in which Postgres and Temporal must be ready, the migration done, and the gateway ready."""
 PROBE_TIMEOUT = 5.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_QUERIES = Path(demo.__file__).with_name("demo.toml")
 CLIENT_GRACE = 4.0
 """Most seconds that open requests get at the end, so that everything has ended within ten."""
 
@@ -158,7 +161,10 @@ def _environment(plan: Plan, database_url: str) -> dict[str, str]:
         "TIDELINE_SHUTDOWN_GRACE": str(min(plan.settings.shutdown_grace, CLIENT_GRACE)),
     }
     if plan.settings.database_url is None and plan.settings.connections is None:
-        environment |= {"TIDELINE_CONNECTIONS": f"demo={database_url}", "TIDELINE_DEMO": "true"}
+        files = plan.folder.path / "files"
+        files.mkdir(exist_ok=True)
+        connections = f"demo={database_url},files={files.resolve().as_uri()},queries={_QUERIES.as_uri()}"
+        environment |= {"TIDELINE_CONNECTIONS": connections, "TIDELINE_DEMO": "true"}
     return environment
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from app.model.execution import ExecutionRef
 from app.model.failure import Failure
-from app.model.values import Json, Payload
+from app.model.values import Json, Payload, milliseconds
 
 
 class TimelineKind(StrEnum):
@@ -77,3 +77,8 @@ class Phase:
     close_time: datetime | None = None
     parallel_group: str | None = None
     event_ids: tuple[int, ...] = ()
+
+    @property
+    def duration_ms(self) -> float | None:
+        """From its first start to its last end; None while open, and for one that was skipped."""
+        return milliseconds(self.start_time, self.close_time)

@@ -13,13 +13,27 @@ from app.model import Json
 from app.registry.definition import WorkflowDefinition
 from app.registry.problems import Problem
 from app.registry.typed import definition_of
+from app.workflows import events, exports, hubspot, payments, quickbooks, tasks
 from app.workflows.batches import workflow as batches
+from app.workflows.billing import invoicing, subscribing
+from app.workflows.dag import workflow as dag
 from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
+from app.workflows.test_cycle import workflow as test_cycle
 
 CATALOG: tuple[Entry, ...] = (
     *price_sync.WORKFLOWS,
     *batches.WORKFLOWS,
+    *dag.WORKFLOWS,
+    *quickbooks.WORKFLOWS,
+    *hubspot.WORKFLOWS,
+    *payments.WORKFLOWS,
+    *tasks.WORKFLOWS,
+    *exports.WORKFLOWS,
+    *events.WORKFLOWS,
+    *invoicing.WORKFLOWS,
+    *subscribing.WORKFLOWS,
+    *test_cycle.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)

@@ -39,8 +39,14 @@ class TypedInput:
     @cached_property
     def json_schema(self) -> Mapping[str, Json]:
         """Fields that it does not name are refused."""
-        schema: Mapping[str, Json] = _closed(self._adapter.json_schema())
-        return schema
+        schema: Any = _closed(self._adapter.json_schema())
+        for base in self.type.__mro__[1:]:
+            if is_dataclass(base):
+                # Docstrings of fields are read from their own class alone.
+                for name, said in TypedInput(base).json_schema.get("properties", {}).items():
+                    schema["properties"][name] = said | schema["properties"][name]
+        described: Mapping[str, Json] = schema
+        return described
 
     def problems(self, workflow_type: str, args: Sequence[Json]) -> list[Problem]:
         if len(args) != 1:

@@ -3,13 +3,14 @@
 - `demo.plan_prices`: the prices of a plan, one per meter, currency and billing interval
 - `demo.subscriptions`: who pays for which plan, in which currency and interval
 - `demo.subscription_prices`: the line items, empty until a price synchronisation fills them
+- `demo.customers`, `demo.usage_events`, `demo.adjustments`, `demo.invoices`: what billing needs beside those
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
@@ -47,6 +48,35 @@ create table if not exists demo.subscription_prices (
 );
 create index if not exists subscription_prices_of_plan
     on demo.subscription_prices (tenant_id, environment_id, plan_id);
+alter table demo.subscriptions add column if not exists customer_id text,
+    add column if not exists period_start timestamptz, add column if not exists period_end timestamptz;
+create table if not exists demo.customers (
+    tenant_id text not null, environment_id text not null, customer_id text not null,
+    name text not null, email text not null, created_at timestamptz not null default now(),
+    primary key (tenant_id, environment_id, customer_id)
+);
+create table if not exists demo.usage_events (
+    tenant_id text not null, environment_id text not null, event_id text not null,
+    subscription_id text not null, meter text not null, quantity numeric not null, unit_amount bigint not null,
+    occurred_at timestamptz not null, status text not null default 'processed',
+    attempts integer not null default 0, last_error text,
+    primary key (tenant_id, environment_id, event_id)
+);
+create index if not exists usage_of_subscription
+    on demo.usage_events (tenant_id, environment_id, subscription_id, occurred_at);
+create table if not exists demo.adjustments (
+    tenant_id text not null, environment_id text not null, adjustment_id text not null,
+    subscription_id text not null, description text not null, amount bigint not null, invoice_id text,
+    primary key (tenant_id, environment_id, adjustment_id)
+);
+create table if not exists demo.invoices (
+    tenant_id text not null, environment_id text not null, invoice_id text not null,
+    subscription_id text not null, customer_id text, currency text not null, status text not null,
+    period_start timestamptz not null, period_end timestamptz not null,
+    amount_due bigint not null, lines jsonb not null default '[]', due_date date,
+    finalized_at timestamptz, paid_at timestamptz, payment_reference text,
+    primary key (tenant_id, environment_id, invoice_id)
+);
 """
 
 
@@ -70,8 +100,23 @@ async def seed(connection_url: str, tenant: str = "default", environment: str = 
                 [(tenant, environment, *row) for plan in PLANS for row in _prices(plan)],
             )
             await connection.executemany(
-                "insert into demo.subscriptions values ($1, $2, $3, $4, $5, $6, 'active') on conflict do nothing",
+                """insert into demo.subscriptions (tenant_id, environment_id, subscription_id, plan_id, currency,
+                   "interval", status, customer_id, period_start, period_end)
+                   values ($1, $2, $3, $4, $5, $6, 'active', $7, $8::timestamptz,
+                       $8::timestamptz + ('1 ' || $6::text)::interval)
+                   on conflict (tenant_id, environment_id, subscription_id) do update
+                   set customer_id = excluded.customer_id, period_start = excluded.period_start,
+                       period_end = excluded.period_end
+                   where subscriptions.period_end is null""",
                 [(tenant, environment, *row) for plan in PLANS for row in _subscriptions(plan)],
+            )
+            await connection.executemany(
+                "insert into demo.customers values ($1, $2, $3, $4, $5) on conflict do nothing",
+                [(tenant, environment, *row) for plan in PLANS for row in _customers(plan)],
+            )
+            await connection.executemany(
+                "insert into demo.usage_events values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+                [(tenant, environment, *row) for plan in PLANS for row in _events(plan)],
             )
     finally:
         await connection.close(timeout=5)
@@ -85,7 +130,24 @@ def _prices(plan: Plan) -> Iterator[tuple[str, str, int, str, str, datetime]]:
             yield plan.plan_id, price_id, amount, currency, interval, _PUBLISHED
 
 
-def _subscriptions(plan: Plan) -> Iterator[tuple[str, str, str, str]]:
+def _subscriptions(plan: Plan) -> Iterator[tuple[str, str, str, str, str, datetime]]:
     for number in range(plan.subscriptions):
         currency, interval = _MARKETS[number % len(_MARKETS)]
-        yield f"sub-{plan.plan_id}-{number + 1:03}", plan.plan_id, currency, interval
+        customer = f"cust-{plan.plan_id}-{number + 1:03}"
+        yield f"sub-{plan.plan_id}-{number + 1:03}", plan.plan_id, currency, interval, customer, _PUBLISHED
+
+
+def _customers(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    for number in range(plan.subscriptions):
+        customer = f"cust-{plan.plan_id}-{number + 1:03}"
+        yield customer, f"Customer {number + 1} of {plan.plan_id}", f"{customer}@example.com"
+
+
+def _events(plan: Plan) -> Iterator[tuple[str, str, str, int, int, datetime, str]]:
+    """Two meters for each subscription in its first month; every tenth event was not taken at its time."""
+    for number in range(plan.subscriptions):
+        for meter, (name, unit) in enumerate((("api-calls", 2), ("storage-gb", 15))):
+            status = "failed" if (2 * number + meter) % 10 == 9 else "processed"
+            event = f"event-{plan.plan_id}-{number + 1:03}-{name}"
+            occurred = _PUBLISHED + timedelta(days=3 + number % 20)
+            yield event, f"sub-{plan.plan_id}-{number + 1:03}", name, 100 + number, unit, occurred, status

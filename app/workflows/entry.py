@@ -27,8 +27,8 @@ class Entry:
     object of its fields. Its docstring is the description."""
     task_queue: str
     activities: str | None = None
-    """`module:function`, taking the worker's connections and returning the activities. Only the worker imports it,
-    so that the gateway does without the libraries of activities."""
+    """`module:function`, taking the worker's `outbound.Connections` and returning the activities. Only the worker
+    imports it, so that the gateway does without the libraries of activities."""
     check: Check | None = None
     """What the types of the input cannot say: paths and sentences of what is wrong with an input."""
     phases: tuple[str, ...] = ()

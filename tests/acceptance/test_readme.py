@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.acceptance.process import ROOT, Tideline
+from tests.waiting import eventually
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.M | re.S)
 
@@ -79,3 +81,41 @@ async def test_the_schedules(tideline: Tideline) -> None:
     assert paused["pauseSchedule"]["schedule"]["paused"] is True
     assert triggered == {"triggerSchedule": {"userErrors": []}}
     assert deleted == {"deleteSchedule": {"deleted": True, "userErrors": []}}
+
+
+async def test_the_graphs(tideline: Tideline) -> None:
+    started, watched, checked = await ask_of("Graphs of nodes", tideline)
+    execution = json.loads(started)["data"]["startDagExecution"]["execution"]
+    assert execution["status"] == "COMPLETED"
+    assert execution["result"]["nodes"]["cheap"]["status"] == "skipped"
+    assert execution["result"]["outputs"]["report"]["dearest"][0].startswith("plan-pro-meter-20-")
+
+    assert '"message":"5 of 5 nodes; 1 skipped"' in watched
+    assert json.loads(watched.strip().split("\n")[-1])["data"]["workflow"]["query"]["percent"] == 100
+
+    verdict = json.loads(checked)["data"]["startDagValidation"]["execution"]["result"]
+    assert [each["path"] for each in verdict["issues"]] == [["nodes", 1, "type"], ["nodes", 0, "data", "condition"]]
+
+
+async def test_the_test_cycle(tideline: Tideline) -> None:
+    start, look, approve, read = commands("Test cycles")
+    ask = commands("Tour")[0]
+    assert json.loads(await run(ask + start, tideline))["data"]["startTestCycle"]["created"]
+
+    async def stands() -> Any:
+        return json.loads(await run(ask + look, tideline)).get("data", {}).get("workflow")
+
+    def is_waiting(found: Any) -> bool:
+        return bool(found and found["query"] and found["query"]["waiting"] == ["scoping"])
+
+    found = await eventually(stands, is_waiting, within=40)
+    assert {"name": "planning", "status": "SKIPPED"} in found["phases"]
+
+    approved, _, watched = (await run(ask + approve, tideline)).partition("\n")
+    assert json.loads(approved)["data"]["signalWorkflow"]["userErrors"] == []
+    assert '"status":"COMPLETED","progress":{"percent":100,"step":"done"' in watched.replace("100.0", "100")
+
+    result = json.loads(await run(ask + read, tideline))["data"]["workflow"]
+    assert result["result"]["status"] == "completed"
+    assert [each["tests"] for each in result["result"]["reports"]] == [100, 75, 50]
+    assert result["compensations"] == []

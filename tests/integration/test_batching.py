@@ -69,7 +69,7 @@ async def worker(temporal: TemporalServer, database: str, log: Path) -> AsyncIte
         {
             "TEMPORAL_ADDRESS": temporal.address,
             "DATABASE_URL": database,
-            "TIDELINE_TASK_QUEUES": TASK_QUEUE,
+            "TIDELINE_QUEUES": TASK_QUEUE,
             "TIDELINE_SHUTDOWN_GRACE": "3",
         }
     )

@@ -19,12 +19,14 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 from temporalio.worker import Replayer, Worker
 
 from app.workflows import demo
+from app.workflows.outbound import Connections
 from app.workflows.price_sync.activities import activities
 from app.workflows.price_sync.model import PriceDestination, PriceSource, PriceSyncInput, PriceSyncResult
 from app.workflows.price_sync.workflow import PHASES, PriceSyncWorkflow
 from tests.conftest import TemporalServer
 from tests.prices import (
     ITEMS,
+    LOOPBACK,
     POSTGRES,
     PRICES,
     PRO,
@@ -97,7 +99,7 @@ async def hosted(client: Client, task_queue: str, connections: dict[str, str]) -
         client,
         task_queue=task_queue,
         workflows=[PriceSyncWorkflow],
-        activities=activities(connections),
+        activities=activities(Connections(connections, LOOPBACK)),
         max_heartbeat_throttle_interval=timedelta(milliseconds=100),
     ):
         yield

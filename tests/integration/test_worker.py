@@ -26,7 +26,7 @@ from app.workflows import demo
 from app.workflows.price_sync.model import PriceSyncResult
 from app.workflows.price_sync.workflow import TASK_QUEUE, PriceSyncWorkflow
 from tests.conftest import TEMPORAL, TemporalServer, free_port
-from tests.prices import ITEMS, PRO, PriceServer, events, from_http, heartbeat, price_server
+from tests.prices import ITEMS, LOOPBACK, PRO, PriceServer, events, from_http, heartbeat, price_server
 from tests.waiting import eventually
 
 DEADLINE = timedelta(seconds=60)
@@ -55,6 +55,7 @@ async def process(address: str, database: str, log: Path) -> AsyncIterator[async
         {
             "TEMPORAL_ADDRESS": address,
             "TIDELINE_CONNECTIONS": f"demo={database}",
+            "TIDELINE_OUTBOUND_NETWORKS": "127.0.0.0/8",
             "TIDELINE_SHUTDOWN_GRACE": "3",
         }
     )
@@ -126,7 +127,7 @@ async def test_a_worker_that_leaves_hands_over(
 ) -> None:
     await demo.seed(empty_database)
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal.address)
-    settings = Settings(connections=Secret(f"demo={empty_database}"), shutdown_grace=2.0)
+    settings = Settings(connections=Secret(f"demo={empty_database}"), outbound_networks=LOOPBACK, shutdown_grace=2.0)
     reached = server.hold(20)
     handle = await start(temporal.client, from_http(server))
     async with running(settings):

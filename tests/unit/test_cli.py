@@ -101,7 +101,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "the following arguments are required: COMMAND"),
         (["sail"], "'sail'"),
         (["serve", "--port", "high"], "--port: cannot be 'high': expected a whole number"),
-        (["serve", "--task-queues", "q"], "--task-queues"),
+        (["serve", "--queues", "q"], "--queues"),
         (["dev", "--temporal-port", "70000"], "cannot be '70000': expected a number from 0 to 65535"),
         (["inspect", "missing.json"], "missing.json cannot be read"),
         (["inspect", str(ROOT / "Makefile")], "is not JSON"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -141,15 +140,11 @@ def test_points_log_published_progress_once_per_change() -> None:
     assert run.points[-1].time == START + timedelta(seconds=6)
 
 
-def test_folding_is_fast() -> None:
-    """A budget against accidents such as quadratic work, ten times what it takes."""
+def test_a_long_history_keeps_one_lane() -> None:
     events = [event(1, "WORKFLOW_EXECUTION_STARTED")]
     for number in range(2, 10_002, 2):
         events.append(event(number, "TIMER_STARTED", timer_id=str(number)))
         events.append(event(number + 1, "TIMER_FIRED", started_event_id=number))
-    before = time.perf_counter()
     run = project(REF, events)
-    spent = time.perf_counter() - before
     assert len(run.timeline) == 5_000
     assert {item.lane for item in run.timeline} == {0}
-    assert spent < len(events) * 100e-6

@@ -39,6 +39,10 @@ def test_recorded_phases() -> None:
     for phase, bar in zip(told.phases[:3], bars, strict=False):
         assert (phase.start_time, phase.close_time) == (bar.start_time, bar.end_time)
         assert phase.event_ids == bar.event_ids
+        assert phase.start_time
+        assert phase.close_time
+        assert phase.duration_ms == (phase.close_time - phase.start_time).total_seconds() * 1000
+    assert told.phases[3].duration_ms is None, "it was skipped"
 
 
 def test_a_phase_that_was_announced_starts_later() -> None:

@@ -13,8 +13,8 @@ from temporalio.exceptions import ApplicationError
 
 from app.errors import ConfigurationError
 from app.worker import connections_of
+from app.workflows.failures import response_error, retry_after
 from app.workflows.price_sync.destination import written_of
-from app.workflows.price_sync.failures import response_error, retry_after
 from app.workflows.price_sync.model import (
     Price,
     PriceDestination,
@@ -26,7 +26,7 @@ from app.workflows.price_sync.model import (
 )
 from app.workflows.price_sync.problems import problems
 from app.workflows.price_sync.source import page_of
-from app.workflows.price_sync.systems import quoted
+from app.workflows.systems import quoted
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 REQUEST = PriceSyncInput(

@@ -28,6 +28,9 @@ class Phase:
     status: PhaseStatus
     start_time: datetime | None
     close_time: datetime | None
+    duration_ms: float | None = strawberry.field(
+        description="Milliseconds, with what people took; null while it lasts and where it was skipped."
+    )
     parallel_group: str | None = strawberry.field(description="Phases of one group run side by side.")
 
 

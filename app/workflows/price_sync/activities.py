@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from app.workflows.beating import beating
+from app.workflows.failures import not_found_error, unavailable_error
+from app.workflows.outbound import Connections
 from app.workflows.price_sync.destination import Destination, PostgresDestination, open_destination
-from app.workflows.price_sync.failures import not_found_error, unavailable_error
 from app.workflows.price_sync.model import PriceSyncInput, SyncPosition, Written
 from app.workflows.price_sync.source import Source, open_source
-from app.workflows.price_sync.systems import Connections, postgres_system
 from app.workflows.price_sync.workflow import COUNT, SYNC, VERIFY
+from app.workflows.systems import postgres_system
 
-_BEAT_SECONDS = 1.0
 _NOTHING = Written(created=0, updated=0, unchanged=0)
 
 
@@ -51,7 +51,7 @@ class PriceActivities:
         sync = _Sync(request, expected, _last_position())
         try:
             async with (
-                _beating(sync.beat),
+                beating(sync.beat),
                 open_source(request, self._connections) as source,
                 open_destination(request, self._connections) as destination,
             ):
@@ -111,25 +111,6 @@ class _Sync:
                 "position": asdict(self.position),
             }
         )
-
-
-@asynccontextmanager
-async def _beating(beat: Callable[[], None]) -> AsyncIterator[None]:
-    """Beat now and then every second: a slow page is no dead worker, and a cancellation is heard soon."""
-
-    async def repeat() -> None:
-        while True:
-            beat()
-            await asyncio.sleep(_BEAT_SECONDS)
-
-    task = asyncio.create_task(repeat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()):
-            raise error
 
 
 def _last_position() -> SyncPosition:

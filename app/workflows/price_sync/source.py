@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.workflows.price_sync.failures import validation_error
+from app.workflows.failures import validation_error
+from app.workflows.outbound import Connections
 from app.workflows.price_sync.model import Price, PricePage, PriceSyncInput
-from app.workflows.price_sync.systems import (
-    Connections,
+from app.workflows.systems import (
     HttpSystem,
     PostgresSystem,
     http_system,

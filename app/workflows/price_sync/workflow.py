@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from app.workflows.entry import Entry
     from app.workflows.price_sync.model import PriceSyncInput, PriceSyncResult, SyncPosition
     from app.workflows.price_sync.problems import problems
+    from app.workflows.publishing import percent_of, phase, publish_phase, publish_progress, refuse
 
 TASK_QUEUE = "price-sync"
 PHASES = ("validate", "count", "sync", "verify")
@@ -49,20 +47,20 @@ class PriceSyncWorkflow:
 
     @workflow.run
     async def run(self, request: PriceSyncInput) -> PriceSyncResult:
-        with _phase("validate"):
-            _validate(request)
-        with _phase("count"):
+        with phase("validate"):
+            refuse(problems(request))
+        with phase("count"):
             expected = await self._count(request)
-        with _phase("sync"):
+        with phase("sync"):
             position = await self._sync(request, expected)
             if not position.finished:
                 raise CancelledError(f"Cancelled: {_done(position, expected)}.")
         if request.destination.kind == "postgres":
-            with _phase("verify"):
+            with phase("verify"):
                 await self._verify(request, position)
         else:
-            _publish_phase("verify", "skipped")
-        _publish_progress("done", 100.0, position, expected)
+            publish_phase("verify", "skipped")
+        _publish("done", 100.0, position, expected)
         duration = (workflow.now() - workflow.info().start_time).total_seconds()
         return PriceSyncResult(
             plan_id=request.plan_id,
@@ -99,8 +97,8 @@ class PriceSyncWorkflow:
             summary=f"Sync {'the' if expected is None else expected} prices of {request.plan_id}",
         )
         # Not earlier: what a workflow publishes goes before its activity's heartbeats, and would hide them.
-        percent = 99.0 if position.finished else _percent(position, expected)
-        _publish_progress("sync", percent, position, expected)
+        percent = 99.0 if position.finished else percent_of(position.prices, expected)
+        _publish("sync", percent, position, expected)
         return position
 
     async def _verify(self, request: PriceSyncInput, position: SyncPosition) -> None:
@@ -121,47 +119,8 @@ class PriceSyncWorkflow:
             )
 
 
-def _validate(request: PriceSyncInput) -> None:
-    if wrong := problems(request):
-        raise ApplicationError(
-            "The input is wrong: " + " ".join(message for _, message in wrong),
-            [{"path": list(path), "message": message} for path, message in wrong],
-            type="ValidationError",
-            non_retryable=True,
-        )
-
-
-@contextmanager
-def _phase(name: str) -> Iterator[None]:
-    _publish_phase(name, "started")
-    workflow.set_current_details(f"Phase **{name}**")
-    try:
-        yield
-    except (FailureError, asyncio.CancelledError) as error:
-        _publish_phase(name, "failed")
-        workflow.set_current_details(f"Phase **{name}** ended: {error}")
-        raise
-    _publish_phase(name, "completed")
-
-
-def _publish_phase(name: str, status: str) -> None:
-    workflow.upsert_memo({"phase": {"name": name, "status": status}})
-
-
-def _publish_progress(step: str, percent: float | None, position: SyncPosition, expected: int | None) -> None:
-    progress = {
-        "step": step,
-        "percent": percent,
-        "message": _done(position, expected),
-        "completed": position.prices,
-        "total": expected,
-    }
-    workflow.upsert_memo({"progress": progress})
-    workflow.set_current_details(f"Phase **{step}**: {progress['message']}")
-
-
-def _percent(position: SyncPosition, expected: int | None) -> float | None:
-    return min(100.0, round(100.0 * position.prices / expected, 1)) if expected else None
+def _publish(step: str, percent: float | None, position: SyncPosition, expected: int | None) -> None:
+    publish_progress(step, percent, _done(position, expected), position.prices, expected)
 
 
 def _done(position: SyncPosition, expected: int | None) -> str:

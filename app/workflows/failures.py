@@ -1,4 +1,4 @@
-"""What can go wrong at the two ends, as Temporal's application errors: which to try again, and when."""
+"""What can go wrong at other systems, as Temporal's application errors: which to try again, and when."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def response_error(response: httpx.Response, name: str, now: datetime) -> Applic
         return None
     if status in {401, 403}:
         return authentication_error(f"{said}: check the credentials of its connection on the worker.")
+    if status == 402:
+        return ApplicationError(f"{said}: the payment is refused.", type="PaymentRequiredError", non_retryable=True)
     if status == 404:
-        return not_found_error(f"{said}: check the URL and the plan.")
+        return not_found_error(f"{said}: check the URL and what it names.")
     if status in {408, 425, 429} or status >= 500:
         return unavailable_error(f"{said}.", retry_after(response.headers.get("retry-after"), now))
     return validation_error(f"{said}: it does not take this request.")
@@ -98,7 +100,12 @@ def postgres_errors(connection: str) -> Iterator[None]:
         asyncpg.IntegrityConstraintViolationError,
     ) as error:
         raise validation_error(f"{name} does not fit: {error}.") from error
-    except (asyncpg.SyntaxOrAccessError, asyncpg.exceptions.ClientConfigurationError) as error:
+    except (
+        asyncpg.SyntaxOrAccessError,
+        asyncpg.FeatureNotSupportedError,
+        asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.exceptions.ClientConfigurationError,
+    ) as error:
         raise validation_error(f"{name} cannot be used: {error}.") from error
     except _UNANSWERED as error:
         raise unavailable_error(f"{name} does not answer: {type(error).__name__} {error}".rstrip() + ".") from error

@@ -1,8 +1,8 @@
-"""How the two ends are reached: connections by name, HTTP and Postgres, each call with a deadline."""
+"""How other systems are reached: connections by name, HTTP and Postgres, each call with a deadline."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,16 +11,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
-from app.workflows.price_sync.failures import (
+from app.workflows.failures import (
     network_errors,
     not_found_error,
     postgres_errors,
     response_error,
     validation_error,
 )
-
-Connections = Mapping[str, str]
-"""Connection name -> URL with credentials. Only the worker has them; a history has the names."""
+from app.workflows.outbound import Connections, guarded_client, named_client
 
 _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 30.0
@@ -34,16 +32,29 @@ class HttpSystem:
         self._url = url
         self.name = name
 
-    async def call(self, method: str, **request: Any) -> Any:
+    async def call(self, method: str, url: str | None = None, **request: Any) -> Any:
         """The answer's JSON. Raises ApplicationError. Redirects, which could lead anywhere, are refused."""
+        return self.json(await self.answer(method, url, **request))
+
+    async def answer(self, method: str, url: str | None = None, **request: Any) -> httpx.Response:
+        """An answer of 2xx. Raises ApplicationError."""
         with network_errors(self.name):
-            response = await self._client.request(method, self._url, **request)
+            response = await self._client.request(method, self._url if url is None else url, **request)
         if error := response_error(response, self.name, datetime.now(UTC)):
             raise error
+        return response
+
+    def json(self, response: httpx.Response) -> Any:
         try:
             return response.json()
         except ValueError:
             raise validation_error(f"{self.name} answered no JSON.") from None
+
+    def below(self, url: str) -> bool:
+        """Whether a link of an answer stays at the host that was asked."""
+        asked = self._client.base_url.join(self._url)
+        linked = asked.join(url)
+        return (linked.scheme, linked.host, linked.port) == (asked.scheme, asked.host, asked.port)
 
 
 @asynccontextmanager
@@ -52,10 +63,8 @@ async def http_system(connections: Connections, url: str, connection: str | None
     base, name = "", url
     if connection is not None:
         base = url_of(connections, connection, "http", "https")
-        name = f"{url} of connection {connection!r}"
-    timeout = httpx.Timeout(_CALL_SECONDS, connect=_CONNECT_SECONDS)
-    # trust_env off: no proxy or netrc of the worker's machine takes part.
-    async with httpx.AsyncClient(base_url=base, timeout=timeout, trust_env=False) as client:
+        name = f"{url} of connection {connection!r}" if url else f"Connection {connection!r}"
+    async with named_client(base) if base else guarded_client(connections.allowed) as client:
         yield HttpSystem(client, url, name)
 
 

@@ -1,4 +1,4 @@
-"""Hosts the catalog's workflows: one Temporal worker for each of its task queues, all over one connection."""
+"""The worker process: waits for what it needs, hosts the queues, and leaves in order."""
 
 from __future__ import annotations
 
@@ -8,29 +8,35 @@ import pkgutil
 import platform
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import asyncpg
-from starlette.datastructures import Secret
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 
 from app.bus import Bus
 from app.errors import ConfigurationError
 from app.gateway import hosting
 from app.log import logger
-from app.registry import CATALOG
 from app.settings import Settings, temporal_connection
 from app.store.database import Database
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import configured
+from app.worker.connections import connections_of
+from app.worker.queues import OTHERS, Limits, hosted_queues, limits_of
+from app.worker.telemetry import runtime_of
+from app.worker.versions import deployment_of
 from app.workflows import demo
 from app.workflows.batches.workflow import TASK_QUEUE as BATCHES
 from app.workflows.conversion import CONVERTER
 from app.workflows.entry import Entry
+from app.workflows.outbound import Connections
+from app.workflows.test_cycle import demo as bank
 
 T = TypeVar("T")
 
@@ -40,6 +46,8 @@ _LONGEST_PAUSE = 10.0
 # Temporal hears of a heartbeat at most this often. The default, 0.8 of the heartbeat timeout, would let a run
 # that is watched look frozen, and a new attempt begin far behind the last page.
 _HEARTBEATS = timedelta(seconds=0.5)
+_FIRST_POLLERS, _MOST_POLLERS = 5, 20
+_CACHED_WORKFLOWS = 1000
 # Cancelling a call to Temporal and leaving at once can hang the interpreter.
 _LEAVE_SECONDS = 0.5
 # Of the grace, what is left to tell Temporal of the activities that did not end in time.
@@ -62,81 +70,80 @@ async def run(settings: Settings) -> None:
     Waits for Temporal and for the demo's database as long as they are away. Raises ConfigurationError, and an
     ExceptionGroup when a worker cannot go on.
     """
-    connections = connections_of(settings.connections)
-    queues = dict(hosted_queues(settings.task_queues))
+    connections = Connections(connections_of(settings.connections), settings.outbound_networks)
+    limits = limits_of(settings.queues)
+    queues = dict(hosted_queues(limits))
     if settings.database_url is None and BATCHES in queues:
         del queues[BATCHES]
         log.warning("worker.no_batches", reason="DATABASE_URL is not set: batches are left to other workers")
+    deployment, runtime = deployment_of(settings), runtime_of(settings.worker_metrics)
     if settings.demo:
         await _seed(connections, settings)
-    client = await _connect(settings)
+    client = await _connect(settings, runtime)
+    host = _Host(client, connections, deployment, settings.shutdown_grace)
+    others = limits.get(OTHERS, Limits())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.sleep, _LEAVE_SECONDS)
         batches = await _batches(stack, settings) if BATCHES in queues else ()
         async with asyncio.TaskGroup() as group:
             for queue, entries in queues.items():
-                own = batches if queue == BATCHES else _activities(entries, connections)
-                group.create_task(_host(client, queue, entries, own, settings.shutdown_grace))
+                own = batches if queue == BATCHES else activities_of(entries, connections)
+                group.create_task(host.run(queue, entries, own, limits.get(queue, others)))
 
 
-def connections_of(text: Secret | None) -> dict[str, str]:
-    """Connection name -> URL, from `name=url,name=url`. A comma in a URL is written %2C."""
-    connections: dict[str, str] = {}
-    for position, entry in enumerate(filter(None, map(str.strip, str(text or "").split(","))), 1):
-        name, _, url = entry.partition("=")
-        if not name or "://" in name or "://" not in url:
-            raise ConfigurationError(
-                f"TIDELINE_CONNECTIONS cannot be read: entry {position} must be name=url, as in demo=postgresql://..."
-            )
-        connections[name.strip()] = url.strip()
-    return connections
+@dataclass(frozen=True)
+class _Host:
+    """What all workers of the process share."""
 
+    client: Client
+    connections: Connections
+    deployment: WorkerDeploymentConfig | None
+    grace: float
 
-def hosted_queues(wanted: Sequence[str], catalog: Iterable[Entry] = CATALOG) -> Mapping[str, Sequence[Entry]]:
-    """Task queue -> its workflows: of the whole catalog, or of the `wanted` queues.
-
-    Raises ConfigurationError for a queue that the catalog does not have.
-    """
-    queues: dict[str, list[Entry]] = {}
-    for entry in catalog:
-        queues.setdefault(entry.task_queue, []).append(entry)
-    if unknown := [queue for queue in wanted if queue not in queues]:
-        raise ConfigurationError(
-            f"TIDELINE_TASK_QUEUES names {', '.join(unknown)}, which no workflow of the catalog uses. "
-            f"There are: {', '.join(sorted(queues))}."
+    async def run(
+        self, queue: str, entries: Sequence[Entry], activities: Sequence[Callable[..., Any]], limits: Limits
+    ) -> None:
+        worker = self._worker(queue, entries, activities, limits)
+        log.info(
+            "worker.started",
+            task_queue=queue,
+            namespace=self.client.namespace,
+            workflows=[each.name for each in entries],
+            connections=sorted(self.connections),
+            build=self.deployment.version.to_canonical_string() if self.deployment else None,
+            limits={name: value for name, value in asdict(limits).items() if value is not None},
         )
-    return {queue: found for queue, found in queues.items() if not wanted or queue in wanted}
+        try:
+            await worker.run()
+        finally:
+            log.info("worker.stopped", task_queue=queue)
+
+    def _worker(
+        self, queue: str, entries: Sequence[Entry], activities: Sequence[Callable[..., Any]], limits: Limits
+    ) -> Worker:
+        polling = PollerBehaviorAutoscaling(
+            initial=min(_FIRST_POLLERS, limits.pollers or _MOST_POLLERS), maximum=limits.pollers or _MOST_POLLERS
+        )
+        return Worker(
+            self.client,
+            task_queue=queue,
+            workflows=[each.workflow for each in entries],
+            activities=activities,
+            max_concurrent_activities=limits.activities,
+            max_concurrent_workflow_tasks=limits.workflows,
+            max_activities_per_second=limits.rate,
+            max_task_queue_activities_per_second=limits.queue_rate,
+            max_cached_workflows=limits.cached or _CACHED_WORKFLOWS,
+            workflow_task_poller_behavior=polling,
+            activity_task_poller_behavior=polling,
+            deployment_config=self.deployment,
+            max_heartbeat_throttle_interval=_HEARTBEATS,
+            default_heartbeat_throttle_interval=_HEARTBEATS,
+            graceful_shutdown_timeout=timedelta(seconds=max(0.0, self.grace - _FAREWELL_SECONDS)),
+        )
 
 
-async def _host(
-    client: Client,
-    queue: str,
-    entries: Sequence[Entry],
-    activities: Sequence[Callable[..., Any]],
-    grace: float,
-) -> None:
-    worker = Worker(
-        client,
-        task_queue=queue,
-        workflows=[each.workflow for each in entries],
-        activities=activities,
-        max_heartbeat_throttle_interval=_HEARTBEATS,
-        default_heartbeat_throttle_interval=_HEARTBEATS,
-        graceful_shutdown_timeout=timedelta(seconds=max(0.0, grace - _FAREWELL_SECONDS)),
-    )
-    log.info(
-        "worker.started",
-        task_queue=queue,
-        namespace=client.namespace,
-        workflows=[each.name for each in entries],
-    )
-    try:
-        await worker.run()
-    finally:
-        log.info("worker.stopped", task_queue=queue)
-
-
-def _activities(entries: Iterable[Entry], connections: Mapping[str, str]) -> list[Callable[..., Any]]:
+def activities_of(entries: Iterable[Entry], connections: Connections) -> list[Callable[..., Any]]:
     makers = dict.fromkeys(each.activities for each in entries if each.activities)
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
 
@@ -167,7 +174,8 @@ async def _seed(connections: Mapping[str, str], settings: Settings) -> None:
 
     async def attempt() -> None:
         try:
-            await demo.seed(connections[_DEMO], settings.default_tenant, settings.default_environment)
+            for each in (demo, bank):
+                await each.seed(connections[_DEMO], settings.default_tenant, settings.default_environment)
         except asyncpg.exceptions.ClientConfigurationError as error:
             raise ConfigurationError(f"The URL of connection demo cannot be used: {error}.") from None
 
@@ -175,7 +183,7 @@ async def _seed(connections: Mapping[str, str], settings: Settings) -> None:
     log.info("worker.demo_ready", tenant=settings.default_tenant, environment=settings.default_environment)
 
 
-async def _connect(settings: Settings) -> Client:
+async def _connect(settings: Settings, runtime: Runtime | None) -> Client:
     config = temporal_connection()
     config.setdefault("target_host", "localhost:7233")
     if settings.namespaces:
@@ -184,7 +192,7 @@ async def _connect(settings: Settings) -> Client:
     async def attempt() -> Client:
         async with asyncio.timeout(settings.temporal_timeout):
             identity = f"{os.getpid()}@{platform.node()}/tideline-worker"
-            client = await Client.connect(**config, identity=identity, data_converter=CONVERTER)
+            client = await Client.connect(**config, identity=identity, data_converter=CONVERTER, runtime=runtime)
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
             return client
 
