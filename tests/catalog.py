@@ -99,7 +99,7 @@ CUSTOMERS = "customer_id,name,email\n" + "".join(
 SUBSCRIPTION = {**TENANT, "books": BOOKS, "subscription_id": "sub-plan-enterprise-001"}
 CASES: dict[str, dict[str, Any]] = {
     "QuickBooksPriceSyncWorkflow": prices(ids=[f"plan-pro-meter-{n:02}-eur-month" for n in range(1, 21)], page_size=5),
-    "HubSpotDealSyncWorkflow": deals(page_size=20),
+    "HubSpotDealSyncWorkflow": deals(page_size=3),
     "HubSpotInvoiceSyncWorkflow": listed("hubspot", page_size=5),
     "HubSpotQuoteSyncWorkflow": listed("hubspot", page_size=5, source={**INVOICES, "url": "/cursor/quotes"}),
     "NomodInvoiceSyncWorkflow": listed("nomod", page_size=5),
@@ -146,7 +146,10 @@ async def furnish(database: str, folder: Path, vendors: Vendors) -> None:
                    using (tenant_id, environment_id, plan_id, currency, "interval")
                where s.plan_id <> 'plan-starter' on conflict do nothing"""
         )
-        await connection.execute("delete from demo.subscriptions where subscription_id > 'sub-plan-pro-003'")
+        await connection.execute(
+            """delete from demo.subscriptions where plan_id = 'plan-pro' and subscription_id > 'sub-plan-pro-003'
+               or plan_id = 'plan-starter' and subscription_id <> 'sub-plan-starter-002'"""
+        )
         await connection.execute(
             """insert into demo.invoices
                values ('default', 'default', 'inv-draft', 's', 'c', 'EUR', 'draft', now(), now(), 9)"""

@@ -79,3 +79,10 @@ async def test_the_schedules(tideline: Tideline) -> None:
     assert paused["pauseSchedule"]["schedule"]["paused"] is True
     assert triggered == {"triggerSchedule": {"userErrors": []}}
     assert deleted == {"deleteSchedule": {"deleted": True, "userErrors": []}}
+
+
+async def test_the_catalog(tideline: Tideline) -> None:
+    for said in await ask_of("The catalog", tideline):
+        *started, read = [json.loads(each)["data"] for each in said.splitlines() if each]
+        assert [next(iter(each.values())) for each in started] == [{"created": True, "userErrors": []}] * len(started)
+        assert read["workflow"]["status"] in {"RUNNING", "COMPLETED"}
