@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -36,3 +37,9 @@ async def hosted_catalog(
         **options,
     ):
         yield
+
+
+async def serve(address: str, task_queue: str, connections: Mapping[str, str]) -> None:
+    """Host the catalog until the process is ended."""
+    async with hosted_catalog(await Client.connect(address), task_queue, connections):
+        await asyncio.Event().wait()

@@ -41,9 +41,11 @@ class Vendors:
 
     def hold(self, times: int, path: str) -> asyncio.Event:
         """Answer so many calls of a path, and never the next one; the event is set when it comes."""
-        reached, left = asyncio.Event(), [times]
+        reached, left, before = asyncio.Event(), [times], self.answer
 
         async def answer(request: Request) -> Response | None:
+            if before and (other := await before(request)):
+                return other
             if path not in request.url.path or reached.is_set():
                 return None
             left[0] -= 1
@@ -179,11 +181,11 @@ _ROUTES: tuple[tuple[str, Callable[..., Awaitable[Response]]], ...] = (
     (r"GET /moyasar/v1/invoices", _moyasar_list),
     (r"POST /moyasar/v1/invoices", _moyasar_post),
     (r"PUT /moyasar/v1/invoices/(.+)/cancel", _moyasar_cancel),
-    (r"GET /cursor", _by_cursor),
+    (r"GET /cursor(?:/.*)?", _by_cursor),
     (r"GET /page", _by_page),
     (r"GET /link", _by_link),
     (r"GET /files/(.+)", _file),
-    (r"POST /take", _take),
+    (r"POST /take(?:/.*)?", _take),
 )
 
 

@@ -80,7 +80,8 @@ class ReprocessEventsWorkflow:
     """Sends events again that were not taken, one by one in the order of their ids.
 
     An event that is taken is then `processed`; one that is refused is `failed`, with the reason. Sent twice, as when a
-    worker dies between, it has the same Idempotency-Key.
+    worker dies between, it has the same Idempotency-Key. What a worker sent between its last heartbeat and its death is
+    not in the counts.
     """
 
     @workflow.run

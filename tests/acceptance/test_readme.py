@@ -119,3 +119,10 @@ async def test_the_test_cycle(tideline: Tideline) -> None:
     assert result["result"]["status"] == "completed"
     assert [each["tests"] for each in result["result"]["reports"]] == [100, 75, 50]
     assert result["compensations"] == []
+
+
+async def test_the_catalog(tideline: Tideline) -> None:
+    for said in await ask_of("The catalog", tideline):
+        *started, read = [json.loads(each)["data"] for each in said.splitlines() if each]
+        assert [next(iter(each.values())) for each in started] == [{"created": True, "userErrors": []}] * len(started)
+        assert read["workflow"]["status"] in {"RUNNING", "COMPLETED"}

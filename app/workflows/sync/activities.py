@@ -80,6 +80,7 @@ class _Sync:
         self._source = source
         self._destination = destination
         self._report = report
+        self._refused: dict[int, tuple[RecordError, Any]] = {}
         self.position = position
         # A slow pace takes small steps, so that progress moves every second.
         rate = request.rate_limit
@@ -93,8 +94,10 @@ class _Sync:
         try:
             async with beating(self._beat):
                 await self._resume()
-                while not self.position.finished and loop.time() < until:
-                    await self._page()
+                while not self.position.finished:
+                    await self._page()  # at least one, however short the time
+                    if loop.time() >= until:
+                        break
                 if self.position.finished:
                     await self._destination.finish()
         except asyncio.CancelledError:
@@ -137,10 +140,11 @@ class _Sync:
     async def _take(self, records: Sequence[Record | Wrong]) -> list[Outcome | RecordError]:
         """What became of each, in their order."""
         outcomes: dict[int, Outcome | RecordError] = {}
+        self._refused.clear()
         batch: list[tuple[int, Record]] = []
         for index, record in enumerate(records):
             if isinstance(record, Wrong):
-                outcomes[index] = await self._refused(index, None, record.message, record.text)
+                outcomes[index] = self._refuse(index, None, record.message, record.text)
             else:
                 batch.append((index, record))
             if batch and (len(batch) == self._destination.batch or index == len(records) - 1):
@@ -148,6 +152,8 @@ class _Sync:
                 batch = []
         if batch:
             outcomes |= await self._batch(batch)
+        for index in sorted(self._refused):
+            await self._report.add(*self._refused[index])
         return [outcomes[index] for index in range(len(records))]
 
     async def _batch(self, batch: Sequence[tuple[int, Record]]) -> dict[int, Outcome | RecordError]:
@@ -159,14 +165,14 @@ class _Sync:
                 raise
             if len(batch) == 1:
                 ((index, record),) = batch
-                return {index: await self._refused(index, self._destination.key(record), error.message, record)}
+                return {index: self._refuse(index, self._destination.key(record), error.message, record)}
             middle = len(batch) // 2
             return await self._batch(batch[:middle]) | await self._batch(batch[middle:])
         return dict(zip((index for index, _ in batch), outcomes, strict=True))
 
-    async def _refused(self, index: int, key: str | None, message: str, record: Any) -> RecordError:
+    def _refuse(self, index: int, key: str | None, message: str, record: Any) -> RecordError:
         error = RecordError(self.position.records + index + 1, key, message[:500])
-        await self._report.add(error, record)
+        self._refused[index] = error, record
         return error
 
     def _beat(self) -> None:

@@ -58,7 +58,7 @@ async def synchronise(plan: Plan, request: Any) -> SyncResult:
         while not position.finished:
             if legs == MOST_LEGS or (legs and workflow.info().is_continue_as_new_suggested()):
                 go_on(request, Progress(position, before.expected, _spent(before)))
-            reached, legs = position.records, legs + 1
+            legs += 1
             leg = await _leg(plan, request, position, before.expected)
             position = leg.position
             percent = 99.0 if position.finished else percent_of(position.records, before.expected)
@@ -66,8 +66,6 @@ async def synchronise(plan: Plan, request: Any) -> SyncResult:
             publish_progress("sync", percent, position.said(before.expected), position.records, before.expected)
             if leg.cancelled and not position.finished:
                 raise CancelledError(f"Cancelled: {position.said(before.expected)}.")
-            if position.records == reached and not position.finished:
-                await workflow.sleep(timedelta(seconds=1))  # a leg that brought nothing must not spin
     publish_progress("done", 100.0, position.said(before.expected), position.records, before.expected)
     return SyncResult(
         records=position.records,
