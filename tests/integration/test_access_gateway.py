@@ -96,7 +96,7 @@ async def test_nobody_comes_in_without_a_token_that_holds(
 async def test_who_came_in_is_told(gateway: Guarded) -> None:
     viewer = (await gateway.data(token(roles=["viewer"]), VIEWER))["viewer"]
     assert (viewer["subject"], viewer["tenant"], viewer["scopedToTenant"]) == ("ann", "acme", "acme")
-    assert (viewer["roles"], viewer["permissions"]) == (["VIEWER"], ["READ"])
+    assert (viewer["roles"], viewer["permissions"]) == (["VIEWER"], ["QUERY", "READ"])
     assert viewer["expiresAt"] is not None
     key = await gateway.key(Role.STARTER)
     viewer = (await gateway.data(key, VIEWER))["viewer"]

@@ -86,15 +86,17 @@ class _Sync:
         self._limit = request.page_size if rate is None else min(request.page_size, max(1, int(rate)))
 
     async def leg(self) -> Leg:
-        """Bring over what LEG_TIME allows. A page in hand when a worker dies is done again, and its records are then
-        found unchanged."""
+        """Bring over what LEG_TIME allows, a page at least. A page in hand when a worker dies is done again, and its
+        records are then found unchanged."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LEG_TIME.total_seconds()
         try:
             async with beating(self._beat):
                 await self._resume()
-                while not self.position.finished and loop.time() < until:
+                while not self.position.finished:
                     await self._page()
+                    if loop.time() >= until:
+                        break
                 if self.position.finished:
                     await self._destination.finish()
         except asyncio.CancelledError:
@@ -140,7 +142,7 @@ class _Sync:
         batch: list[tuple[int, Record]] = []
         for index, record in enumerate(records):
             if isinstance(record, Wrong):
-                outcomes[index] = await self._refused(index, None, record.message, record.text)
+                outcomes[index] = self._refused(index, None, record.message)
             else:
                 batch.append((index, record))
             if batch and (len(batch) == self._destination.batch or index == len(records) - 1):
@@ -148,6 +150,9 @@ class _Sync:
                 batch = []
         if batch:
             outcomes |= await self._batch(batch)
+        for index, record in enumerate(records):
+            if isinstance(error := outcomes[index], RecordError):
+                await self._report.add(error, record.text if isinstance(record, Wrong) else record)
         return [outcomes[index] for index in range(len(records))]
 
     async def _batch(self, batch: Sequence[tuple[int, Record]]) -> dict[int, Outcome | RecordError]:
@@ -159,15 +164,13 @@ class _Sync:
                 raise
             if len(batch) == 1:
                 ((index, record),) = batch
-                return {index: await self._refused(index, self._destination.key(record), error.message, record)}
+                return {index: self._refused(index, self._destination.key(record), error.message)}
             middle = len(batch) // 2
             return await self._batch(batch[:middle]) | await self._batch(batch[middle:])
         return dict(zip((index for index, _ in batch), outcomes, strict=True))
 
-    async def _refused(self, index: int, key: str | None, message: str, record: Any) -> RecordError:
-        error = RecordError(self.position.records + index + 1, key, message[:500])
-        await self._report.add(error, record)
-        return error
+    def _refused(self, index: int, key: str | None, message: str) -> RecordError:
+        return RecordError(self.position.records + index + 1, key, message[:500])
 
     def _beat(self) -> None:
         done, expected = self.position.records, self._expected
