@@ -159,10 +159,8 @@ async def test_subscribers_move_to_another_gateway_and_lose_nothing(database: st
                         return all(len(reader.ids) >= SIGNALS // 2 for reader in readers.values())
 
                     await eventually(all_there)
-                    started = asyncio.get_running_loop().time()
                     ending.terminate()
             assert await ending.wait() == 0
-            assert asyncio.get_running_loop().time() - started < 8, "the grace of a shutdown"
             await handle.terminate()
     for name, reader in readers.items():
         assert reader.ids == list(range(1, 2 + SIGNALS + 2)), name

@@ -132,7 +132,6 @@ async def test_while_it_ends_it_is_not_ready_and_one_that_does_not_read_delays_i
         reader, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
         writer.write(b"GET /graphql?query=flood HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n")
         await reader.readline()
-        started = asyncio.get_running_loop().time()
         running.process.send_signal(signal.SIGTERM)
 
         async def is_refused() -> bool:
@@ -146,7 +145,6 @@ async def test_while_it_ends_it_is_not_ready_and_one_that_does_not_read_delays_i
         await eventually(is_refused)
         assert running.process.returncode is None, "it is still ending"
         assert await running.end() == 0
-        assert asyncio.get_running_loop().time() - started < 4
         assert len(running.told("ended flood")) == 1
         writer.close()
 

@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 
+from app.settings import Settings
 from app.web.app import Pace
 from app.web.sse import ServerSentEvents
 from tests.integration.web_host import FLOOD, Host, fast, hosted, small_buffer
@@ -155,16 +156,15 @@ async def test_client_that_stops_reading_is_dropped_with_its_stream() -> None:
 
 
 async def test_shutdown_ends_the_stream_whole_but_without_complete() -> None:
-    async with hosted() as host, asyncio.timeout(10):
+    # A grace that nobody waits for: the deadline is far below it.
+    async with hosted(settings=Settings(shutdown_grace=60.0)) as host, asyncio.timeout(10):
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         reading = asyncio.create_task(lines_of(host, "wait", lines))
         await host.script.started["wait"].wait()
         await lines.get()
-        started = asyncio.get_running_loop().time()
         await host.stop()
         await reading
         await host.script.ended["wait"].wait()
-        assert asyncio.get_running_loop().time() - started < 2.0, "it is not waited for until the grace has passed"
         rest = [lines.get_nowait() for _ in range(lines.qsize())]
         assert "event: complete" not in rest
         *_, retry, blank, end = rest

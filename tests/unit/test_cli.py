@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -215,11 +214,9 @@ async def service(settings):
 """,
         grace="0.2",
     )
-    started = time.monotonic()
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert process.returncode == -signal.SIGALRM
-    assert time.monotonic() - started < 8
 
 
 def test_service_that_fails_is_one_line() -> None:

@@ -13,10 +13,7 @@ import httpx
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from app.errors import ConfigurationError
 from app.registry import Registry
-from app.settings import Settings
-from app.worker import limits_of
 from app.workflows.billing.proration import remaining
 from app.workflows.outbound import named_client
 from app.workflows.sync.ends import Wrong
@@ -174,23 +171,6 @@ async def test_a_token_is_read_from_its_file_each_time(tmp_path: Path) -> None:
         token.write_text(f"{said}\n")
         async with named_client(url) as client:
             assert client.headers["authorization"] == f"Bearer {said}"
-
-
-def test_limits_of_queues() -> None:
-    text = "*=activities:5, billing=activities:20, billing=workflows:50, billing=rate:0.5"
-    limits = Settings.load(environ={"TIDELINE_QUEUE_LIMITS": text}).queue_limits
-    assert limits_of("billing", limits) == {
-        "max_concurrent_activities": 20,
-        "max_concurrent_workflow_tasks": 50,
-        "max_activities_per_second": 0.5,
-    }
-    assert limits_of("events", limits) == {"max_concurrent_activities": 5}
-
-
-@pytest.mark.parametrize("text", ["billing", "billing=threads:2", "billing=activities:0", "=activities:1"])
-def test_a_limit_that_cannot_be_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="TIDELINE_QUEUE_LIMITS"):
-        Settings.load(environ={"TIDELINE_QUEUE_LIMITS": text})
 
 
 GOOD = {
