@@ -20,7 +20,7 @@ LONGEST = 90.0
 """Seconds that a storm may take."""
 END_LISTENERS = """
 select pg_terminate_backend(pid) from pg_stat_activity
-where query ilike 'listen %' or query ilike '%pg_notify%'
+where pid <> pg_backend_pid() and (query ilike 'listen %' or query ilike '%pg_notify%')
 """
 
 

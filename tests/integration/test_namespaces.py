@@ -65,7 +65,7 @@ class World:
         async def ask() -> Any:
             return (await self.host.data(WORKFLOWS, filter=filter_))["workflows"]
 
-        return await eventually(ask, lambda found: found["totalCount"] == count)
+        return await eventually(ask, lambda found: found["totalCount"] == len(found["nodes"]) == count)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,9 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from app.api.admission import Admission
+from app.api.engine import Engine
+from app.bounds import Bounds
 from app.model import ExecutionRef
 from app.store import Archive, Executions
 from app.temporal import reads
@@ -47,7 +51,8 @@ query ($first: Int!) {
 @pytest.fixture
 async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
     async with hosted(temporal.address, database) as made:
-        yield made
+        # What one operation may cost by default is less than a page of all that there is.
+        yield replace(made, engine=Engine(made.gateway, admission=Admission(Bounds(cost=20_000))))
 
 
 async def fill(host: Host, count: int) -> None:
