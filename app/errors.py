@@ -133,6 +133,11 @@ class Refusal(TidelineError):
         super().__init__(message, path=path)
         self.reason = reason
 
+    @classmethod
+    def of_input(cls, error: BadUserInput) -> Refusal:
+        """The refusal of an input that cannot be meant."""
+        return cls("INVALID_INPUT", error.message, path=error.path)
+
 
 class Unavailable(TidelineError):
     """The process is about to end: another one answers."""

@@ -54,7 +54,7 @@ async def gateway(temporal_address: str, database: Database) -> AsyncIterator[tu
         temporal = Temporal({"target_host": temporal_address}, ["default"])
         stack.push_async_callback(temporal.close)
         bus = await stack.enter_async_context(Bus("memory://"))
-        yield await assemble(stack, temporal, database, bus, Health({})), temporal
+        yield assemble(stack, temporal, database, bus, Health({})), temporal
 
 
 async def long_run(environment: WorkflowEnvironment, events: int) -> ExecutionRef:

@@ -151,7 +151,7 @@ async def engine_over(folder: Path) -> AsyncIterator[Engine]:
             await keep(database, "long", 3333, noon - timedelta(days=2))
             bus = await stack.enter_async_context(Bus("memory://"))
             temporal = Temporal({"target_host": "127.0.0.1:1"}, ["default"])
-            yield Engine(await assemble(stack, temporal, database, bus, Health({})))
+            yield Engine(assemble(stack, temporal, database, bus, Health({})))
     finally:
         server.cleanup()
 

@@ -129,7 +129,7 @@ def refusals_of(error: Exception) -> tuple[Refusal, ...] | None:
         case Refusal():
             return (error,)
         case BadUserInput():
-            return (Refusal("INVALID_INPUT", error.message, path=error.path),)
+            return (Refusal.of_input(error),)
         case NotFound() | NotSupported():
             return (Refusal(error.code, error.message, path=error.path),)
     return None

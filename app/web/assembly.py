@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from typing import Protocol, TypeVar
 
 from app.access import Sealer, Tickets
 from app.bus import Bus
@@ -64,7 +65,14 @@ from app.temporal.connection import Temporal
 from app.web.warden import KEYS
 
 
-async def assemble(
+class Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Closing)
+
+
+def assemble(
     stack: AsyncExitStack,
     temporal: Temporal,
     database: Database,
@@ -75,70 +83,95 @@ async def assemble(
     sealer: Sealer | None = None,
 ) -> Gateway:
     """The verbs over their connections; what they start is closed with the stack."""
-    settings = settings or Settings()
-    secrets = Secrets(database)
-    sealer = sealer or Sealer(None, secrets.signing_key)
-    tickets = Tickets(secrets.put_ticket, secrets.take_ticket)
-    executions, archive = Executions(database), Archive(database)
-
-    async def closed(ref: ExecutionRef) -> None:
-        await bus.publish(RUNS, hint_of(ref))
-
-    async def changed() -> None:
-        await bus.publish(CHANGES, "")
-
-    async def key_changed(key_id: str) -> None:
-        await bus.publish(KEYS, key_id)
-
-    hub = Hub(temporal, archive.pages, on_closed=closed)
-    stack.push_async_callback(hub.close)
-    insights = Insights(temporal, Profiles(database))
-    reading = Reading(temporal, executions, archive, hub, insights)
-    registry = registry or Registry()
-    audit = Audit(database)
-    recording = Recording(audit, temporal.default_namespace)
-    stack.push_async_callback(recording.close)
-    once = Once(Idempotency(database), recording, changed)
-    stack.push_async_callback(once.close)
-    outcomes = Outcomes(temporal, once, reading)
-    consistency = Consistency(temporal, executions, changed)
-    watching = Watching(reading, hub, insights)
-    subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
-    runs = Runs(temporal, acts := Acts(temporal, outcomes), executions, changed)
-    batches = BatchReading(Batches(database), executions)
-    operating = Operating(temporal, batches)
-    feed = Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
-    matches = Matches(feed, Matching(database), Alerts(database))
-    live_lists, jobs = LiveLists(feed, matches, executions, reading.lists), Jobs(operating)
-    for each in (feed, live_lists, jobs):
-        stack.push_async_callback(each.close)
+    own = _Shared(stack, temporal, database, bus, settings or Settings(), registry or Registry())
     return Gateway(
-        reading=reading,
-        starting=Starting(temporal, executions, outcomes, Planning(temporal, reading, registry), consistency),
-        consistency=consistency,
-        watching=watching,
-        registry=registry,
-        health=health,
-        relations=Relations(StoredRelations(database), reading),
-        histories=Histories(temporal, archive),
+        reading=own.reading,
+        relations=Relations(StoredRelations(database), own.reading),
+        histories=Histories(temporal, own.archive),
         asking=Asking(temporal),
-        payloads=temporal.payloads,
-        operating=operating,
-        scheduling=Scheduling(temporal, operating, once, outcomes.lease, registry),
-        stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
+        operating=own.operating,
+        stats=StatsReading(Statistics(database), Bottlenecks(database), own.reading.lists),
         alerts=AlertReading(Alerts(database)),
-        polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
-        subscriptions=subscriptions,
-        audit=AuditReading(audit),
-        keys=Keys(ApiKeys(database), recording, key_changed),
-        minting=Minting(sealer, tickets, reading, recording, settings.watch_token_max),
-        feeds=Feeds(feed, matches, reading.lists),
-        live_lists=live_lists,
-        jobs=jobs,
-        runs=runs,
-        batching=Batching(temporal, outcomes, reading, Batches(database), batches),
-        batches=batches,
-        activities=Activities(temporal, acts, reading),
-        many=Many(once, runs),
+        audit=AuditReading(own.audit),
+        batches=own.batches,
+        watching=own.watching,
+        polling=Polling(own.watching, own.hub, own.subscriptions, deadline=own.settings.request_timeout),
+        feeds=Feeds(own.feed, own.matches, own.reading.lists),
+        live_lists=own.closing(LiveLists(own.feed, own.matches, own.executions, own.reading.lists)),
+        jobs=own.closing(Jobs(own.operating)),
+        subscriptions=own.subscriptions,
+        starting=Starting(temporal, own.executions, own.outcomes, own.planning, own.consistency),
+        consistency=own.consistency,
+        runs=own.runs,
+        many=Many(own.once, own.runs),
+        activities=Activities(temporal, own.acts, own.reading),
+        batching=Batching(temporal, own.outcomes, own.reading, Batches(database), own.batches),
+        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry),
+        keys=Keys(ApiKeys(database), own.recording, own.key_changed),
+        minting=own.minting(sealer),
         offers=Offers(temporal),
+        registry=own.registry,
+        payloads=temporal.payloads,
+        health=health,
     )
+
+
+class _Shared:
+    """What several of the verbs stand on, each closed after those that stand on it."""
+
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        temporal: Temporal,
+        database: Database,
+        bus: Bus,
+        settings: Settings,
+        registry: Registry,
+    ) -> None:
+        self.stack = stack
+        self.temporal = temporal
+        self.database = database
+        self.bus = bus
+        self.settings = settings
+        self.registry = registry
+        self.executions = Executions(database)
+        self.archive = Archive(database)
+        self.audit = Audit(database)
+        self.hub = self.closing(Hub(temporal, self.archive.pages, on_closed=self.closed))
+        self.insights = Insights(temporal, Profiles(database))
+        self.reading = Reading(temporal, self.executions, self.archive, self.hub, self.insights)
+        self.recording = self.closing(Recording(self.audit, temporal.default_namespace))
+        self.once = self.closing(Once(Idempotency(database), self.recording, self.changed))
+        self.feed = self.closing(
+            Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
+        )
+        self.batches = BatchReading(Batches(database), self.executions)
+        self.operating = Operating(temporal, self.batches)
+        self.planning = Planning(temporal, self.reading, registry)
+        self.watching = Watching(self.reading, self.hub, self.insights)
+        self.subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
+        self.matches = Matches(self.feed, Matching(database), Alerts(database))
+        self.consistency = Consistency(temporal, self.executions, self.changed)
+        self.outcomes = Outcomes(temporal, self.once, self.reading)
+        self.acts = Acts(temporal, self.outcomes)
+        self.runs = Runs(temporal, self.acts, self.executions, self.changed)
+
+    async def closed(self, ref: ExecutionRef) -> None:
+        await self.bus.publish(RUNS, hint_of(ref))
+
+    async def changed(self) -> None:
+        await self.bus.publish(CHANGES, "")
+
+    async def key_changed(self, key_id: str) -> None:
+        await self.bus.publish(KEYS, key_id)
+
+    def minting(self, sealer: Sealer | None) -> Minting:
+        secrets = Secrets(self.database)
+        tickets = Tickets(secrets.put_ticket, secrets.take_ticket)
+        sealer = sealer or Sealer(None, secrets.signing_key)
+        return Minting(sealer, tickets, self.reading, self.recording, self.settings.watch_token_max)
+
+    def closing(self, part: C) -> C:
+        """The part, which is closed with the stack."""
+        self.stack.push_async_callback(part.close)
+        return part

@@ -84,7 +84,7 @@ async def join(settings: Settings) -> Parts:
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS, KEYS)))
         health = Health(checks(database, temporal, bus))
         sealer, tickets = door.sealing(settings, database)
-        gateway = await assemble(stack, temporal, database, bus, health, settings, registry, sealer)
+        gateway = assemble(stack, temporal, database, bus, health, settings, registry, sealer)
         bounds = Bounds.of(settings.limits)
         spending = budgets(str(settings.bus_url) if settings.bus_url else None, bounds.refill, bounds.budget)
         stack.push_async_callback(spending.close)

@@ -109,12 +109,15 @@ class Cluster:
 
     async def until_ready(self) -> None:
         """Return when every gateway says that it and all behind it are well."""
+        await eventually(self._unready, lambda found: not found, within=READY_WITHIN, every=0.1)
+
+    async def until_unready(self) -> None:
+        """Return when every gateway says that something behind it is not."""
+        await eventually(self._unready, lambda found: len(found) == len(self.ports), within=READY_WITHIN, every=0.1)
+
+    async def _unready(self) -> list[str]:
         async with httpx.AsyncClient(timeout=5) as http:
-
-            async def unready() -> list[str]:
-                return [text for port in self.ports if (text := await _unready(http, port))]
-
-            await eventually(unready, lambda found: not found, within=READY_WITHIN, every=0.1)
+            return [text for port in self.ports if (text := await _unready(http, port))]
 
 
 async def _unready(http: httpx.AsyncClient, port: int) -> str:

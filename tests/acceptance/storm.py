@@ -124,6 +124,11 @@ class Storm:
 
         await eventually(behind, lambda found: not found, within=within)
 
+    async def until_heard(self, more: int, within: float = 30.0) -> None:
+        """Return when all followers together have been told `more` than they have been until now."""
+        goal = self.heard + more
+        await self._until(lambda: [] if self.heard >= goal else [f"{self.heard} of {goal}"], within)
+
     async def settle(self) -> None:
         """End the load, let everybody come to the end, and see that each was told all of it."""
         await asyncio.gather(*(_until_done(each.terminate) for each in self.handles))

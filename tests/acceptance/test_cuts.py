@@ -66,7 +66,7 @@ async def test_temporal_dies_and_comes_back(whole: Cluster) -> None:
     async with weathered(whole, seed=3) as storm:
         await whole.temporal.kill()
         storm.cutter.begin()  # so that some come while it is away
-        await asyncio.sleep(1)  # an outage that is told, not one that a single retry hides
+        await whole.until_unready()  # an outage that is told, not one that a single retry hides
         await whole.temporal.start()
         await storm.until_all_hear(3)
 
@@ -75,7 +75,7 @@ async def test_postgres_dies_and_comes_back(whole: Cluster) -> None:
     async with weathered(whole, seed=4) as storm:
         await whole.postgres.kill()
         storm.cutter.begin()
-        await asyncio.sleep(1)
+        await whole.until_unready()
         await whole.postgres.start()
         await storm.until_all_hear(3)
 
@@ -84,7 +84,7 @@ async def test_a_gateway_stands_still(whole: Cluster) -> None:
     async with weathered(whole, seed=5) as storm:
         storm.cutter.begin()
         async with whole.gateways[0].frozen():
-            await asyncio.sleep(3)
+            await storm.until_heard(100)  # by those whose gateway still runs
         await storm.until_all_hear(3)
 
 

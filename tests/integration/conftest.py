@@ -1,4 +1,4 @@
-"""What tests of the store share."""
+"""What tests with servers share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.store import Database, Executions
+from tests.conftest import TemporalServer
+from tests.integration.gateways import Host, hosted
+from tests.integration.states import Stage, staged
 
 
 @pytest.fixture
@@ -20,3 +23,15 @@ async def db(database: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def runs(db: Database) -> Executions:
     return Executions(db)
+
+
+@pytest.fixture
+async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
+    async with hosted(temporal.address, database) as made:
+        yield made
+
+
+@pytest.fixture
+async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
+    async with staged(temporal.client, task_queue) as made:
+        yield made

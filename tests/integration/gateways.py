@@ -67,5 +67,5 @@ async def hosted(
         await database.connect()
         stack.push_async_callback(database.close)
         bus = await stack.enter_async_context(Bus(bus_url, ping_interval=0.5, max_backoff=0.2))
-        gateway = await assemble(stack, temporal, database, bus, Health({}), settings, registry)
+        gateway = assemble(stack, temporal, database, bus, Health({}), settings, registry)
         yield Host(gateway, Engine(gateway), database, temporal, bus)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
 from app.access import Identity, Role
 from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.gateways import ANYBODY, Host, member
 
 START = """
 mutation ($input: StartWorkflowInput!) {
@@ -34,12 +33,6 @@ mutation ($id: String!) {
   }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 async def started(host: Host, identity: Identity = ANYBODY) -> str:

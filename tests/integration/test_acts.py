@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,8 @@ from temporalio.api.enums.v1 import EventType
 from app.access import Role
 from app.store.executions import Executions
 from app.temporal import reads
-from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
-from tests.integration.states import CLOSED, STATES, Handle, Stage, staged
+from tests.integration.gateways import ANYBODY, Host, member
+from tests.integration.states import CLOSED, STATES, Handle, Stage
 from tests.waiting import eventually
 
 DONE = "execution { workflowId runId status } userErrors { code path message }"
@@ -42,18 +41,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
 }
 """Action to state to the code of the refusal; whatever is not here is done."""
 BECOMES: Mapping[str, str] = {"TERMINATE": "TERMINATED", "PAUSE": "PAUSED", "UNPAUSE": "RUNNING"}
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
-async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
-    async with staged(temporal.client, task_queue) as made:
-        yield made
 
 
 async def act(host: Host, action: str, target: Handle | str, identity: Any = ANYBODY, more: str = "") -> Any:

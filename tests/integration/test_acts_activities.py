@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from app.access import Role
-from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
-from tests.integration.states import TOKENS, Handle, Stage, staged
+from tests.integration.gateways import ANYBODY, Host, member
+from tests.integration.states import TOKENS, Handle, Stage
 from tests.waiting import eventually
 
 ACTIVITY = "activity { activityId status attempt result taskQueue failure { message type } heartbeat { details } }"
@@ -50,18 +49,6 @@ DONE = {
     "closed": dict.fromkeys(ACTIONS, "ALREADY_CLOSED"),
     "unknown": dict.fromkeys(ACTIONS, "NOT_FOUND"),
 }  # fmt: skip
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
-async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
-    async with staged(temporal.client, task_queue) as made:
-        yield made
 
 
 async def in_state(host: Host, stage: Stage, state: str, tenant: str = "default") -> Handle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,24 +11,12 @@ from temporalio.testing import WorkflowEnvironment
 
 from app.access import Role
 from app.gateway.many import MAX_MANY
-from tests.conftest import TEMPORAL, TemporalServer
+from tests.conftest import TEMPORAL
 from tests.integration.gateways import ANYBODY, Host, hosted, member
-from tests.integration.states import Handle, Stage, staged
+from tests.integration.states import Handle, Stage
 
 RESULTS = "results { execution { workflowId status } userErrors { code } } userErrors { code path }"
 DELETED = "results { workflowId terminated userErrors { code } } userErrors { code path }"
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
-async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
-    async with staged(temporal.client, task_queue) as made:
-        yield made
 
 
 async def many(host: Host, field: str, refs: list[Any], identity: Any = ANYBODY, **more: Any) -> Any:

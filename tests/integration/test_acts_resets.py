@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted
-from tests.integration.states import Acted, Handle, Stage, staged
+from tests.integration.gateways import Host
+from tests.integration.states import Acted, Handle, Stage
 from tests.scenarios import until_event
 
 RESET = """
@@ -20,18 +19,6 @@ mutation ($input: ResetWorkflowInput!) {
   resetWorkflow(input: $input) { execution { runId status } userErrors { code message path } }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
-async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
-    async with staged(temporal.client, task_queue) as made:
-        yield made
 
 
 async def reset(host: Host, run: Handle, **more: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted
-from tests.integration.states import Acted, Handle, Stage, staged
+from tests.integration.gateways import Host
+from tests.integration.states import Acted, Handle, Stage
 
 UPDATE = """
 mutation ($input: UpdateWorkflowInput!) {
@@ -23,18 +21,6 @@ query ($id: String!, $update: String!, $wait: Float!) {
   workflow(workflowId: $id) { update(updateId: $update, waitSeconds: $wait) { stage result failure { message } } }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
-async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
-    async with staged(temporal.client, task_queue) as made:
-        yield made
 
 
 async def update(host: Host, run: Handle, text: str, **more: Any) -> Any:

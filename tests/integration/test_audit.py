@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -17,8 +16,7 @@ from app.gateway.recording import Recording
 from app.store.audit import Audit, AuditEntry, AuditFilter
 from app.store.database import Database
 from app.store.idempotency import Idempotency
-from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.gateways import ANYBODY, Host, member
 from tests.waiting import eventually
 
 START = """
@@ -38,12 +36,6 @@ query ($filter: AuditFilter, $first: Int, $after: Cursor) {
   }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 async def acts(host: Host, identity: Identity = ANYBODY, **variables: Any) -> Any:

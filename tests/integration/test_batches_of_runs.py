@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,19 +9,12 @@ import pytest
 
 from app.model import Execution, WorkflowStatus
 from app.store import Executions
-from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted, member
+from tests.integration.gateways import Host, member
 from tests.integration.test_store_executions import closed, execution
 
 BATCH = """
 query ($refs: [WorkflowRef!]!) { workflowBatch(refs: $refs) { workflowId runId status } }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 def rows(count: int) -> list[Execution]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,18 +14,12 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from app.access import Role
-from app.settings import environment_of_child
 from app.workflows.batches.workflow import TASK_QUEUE
 from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.gateways import ANYBODY, Host, member
+from tests.integration.worker_process import worker_process
 from tests.waiting import eventually
 
-WORKER = """
-import asyncio
-from app import worker
-from app.settings import Settings
-asyncio.run(worker.run(Settings.load()))
-"""
 START = """
 mutation ($input: StartWorkflowInput!) {
   startWorkflow(input: $input) { execution { workflowId runId } userErrors { code message } }
@@ -56,33 +48,12 @@ def mutation(field: str) -> str:
     """
 
 
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
 @asynccontextmanager
 async def worker(temporal: TemporalServer, database: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker of batches in a process of its own, which is gone afterwards."""
-    environment = environment_of_child(
-        {
-            "TEMPORAL_ADDRESS": temporal.address,
-            "DATABASE_URL": database,
-            "TIDELINE_QUEUES": TASK_QUEUE,
-            "TIDELINE_SHUTDOWN_GRACE": "3",
-        }
-    )
-    with log.open("ab") as output:
-        started = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", WORKER, env=environment, stdout=output, stderr=output
-        )
-    try:
+    """A worker of batches."""
+    settings = {"DATABASE_URL": database, "TIDELINE_QUEUES": TASK_QUEUE, "TIDELINE_SHUTDOWN_GRACE": "3"}
+    async with worker_process(log, TEMPORAL_ADDRESS=temporal.address, **settings) as started:
         yield started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.wait()
 
 
 async def runs(host: Host, count: int, identity: Any = ANYBODY, kind: str | None = None) -> tuple[str, list[Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,12 +18,12 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Replayer
 
 from app.registry import CATALOG
-from app.settings import environment_of_child
 from app.workflows import demo
 from app.workflows.conversion import CONVERTER
 from tests.catalog import CASES, furnish
 from tests.conftest import TemporalServer
 from tests.hosting import hosted_catalog
+from tests.integration.worker_process import worker_process
 from tests.prices import published
 from tests.vendors import Vendors, connections, vendors_server
 
@@ -169,19 +168,9 @@ HELD = {
 async def process(
     address: str, queue: str, reached: dict[str, str], log: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    with log.open("ab") as output:
-        started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", PROGRAM, json.dumps([address, queue, reached])),
-            env=environment_of_child({}),
-            stdout=output,
-            stderr=output,
-        )
-    try:
+    arguments = json.dumps([address, queue, reached])
+    async with worker_process(log, arguments, program=PROGRAM) as started:
         yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
 
 
 async def test_another_worker_goes_on_where_a_killed_one_was(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from tests.graphs import (
     status,
     until,
 )
+from tests.integration.worker_process import worker_process
 from tests.prices import events, published
 
 HISTORIES = Path(__file__).parent.parent / "histories"
@@ -290,16 +290,10 @@ async def test_a_node_whose_worker_is_killed_is_run_by_another(
             "        await asyncio.Event().wait()\n"
             "asyncio.run(main())\n"
         )
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", script, temporal.address, task_queue), cwd=Path(__file__).parents[2]
-        )
-        try:
+        async with worker_process(tmp_path / "worker.log", temporal.address, task_queue, program=script):
             handle = await room.start(graph(nodes, "echo>slow", "slow>after"))
             async with asyncio.timeout(60):
                 await server.reached.wait()
-        finally:
-            process.kill()
-            await process.wait()
         server.released.set()
         async with hosted(temporal.client, task_queue, {}):
             result = await handle.result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.model import Execution, ExecutionRef, Projection, WorkflowStatus
 from app.store import Archive, Executions
 from tests.conftest import TemporalServer
 from tests.integration.chains import Waiting
-from tests.integration.gateways import Host, hosted
+from tests.integration.gateways import Host
 from tests.integration.recorded import events_of, put
 from tests.integration.test_store_archive import signals
 
@@ -27,12 +26,6 @@ query ($id: String!, $first: Int, $after: Cursor, $types: [String!], $reverse: B
   } }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 async def walk(host: Host, workflow_id: str, **arguments: Any) -> list[int]:

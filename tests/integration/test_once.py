@@ -49,12 +49,6 @@ class Crash(BaseException):
 
 
 @pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
 async def other(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
     """A second gateway over the same servers."""
     async with hosted(temporal.address, database) as made:

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from app.registry import DEFINITIONS
 from tests.conftest import TemporalServer
 from tests.integration.gateways import Host, hosted
-from tests.integration.states import Handle, Stage, staged
+from tests.integration.states import Handle, Stage
 from tests.waiting import eventually
 
 RUN = "execution { workflowId runId } consistencyToken userErrors { code path }"
@@ -161,18 +161,6 @@ CASES: Mapping[str, Case] = {
     "backfillSchedule": Case(a_schedule(**SPAN), {"overlap": "SKIP"}, SCHEDULE),
     "deleteSchedule": Case(a_schedule(), {"scheduleId": "another"}, "deleted userErrors { code path }"),
 }
-
-
-@pytest.fixture
-async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
-    async with staged(temporal.client, task_queue) as made:
-        yield made
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 @pytest.fixture

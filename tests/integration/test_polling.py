@@ -16,7 +16,7 @@ from app.gateway import polling
 from app.model import Cursor
 from tests.conftest import TemporalServer
 from tests.integration.chains import Chain, Waiting
-from tests.integration.gateways import Host, hosted, member
+from tests.integration.gateways import Host, member
 from tests.waiting import eventually
 
 UPDATES = """
@@ -26,12 +26,6 @@ query ($id: String!, $run: ID, $after: Cursor, $wait: Float) {
   }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +21,7 @@ from app.model import Cursor, Execution, ExecutionRef, Projection, WorkflowStatu
 from app.store import Archive, Executions
 from app.temporal import reads
 from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted
+from tests.integration.gateways import ANYBODY, Host
 from tests.integration.test_store_archive import signals
 from tests.waiting import eventually
 
@@ -33,12 +32,6 @@ subscription ($id: String!, $after: Cursor) {
 """
 MISSED = 10
 LENGTHS = [100, 1500]
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 def calls(rpc: str) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.cluster.schedule_change import ScheduleChange
 from app.gateway import Caller
 from app.gateway.scheduling import ScheduleName
 from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.gateways import ANYBODY, Host, member
 from tests.waiting import eventually
 
 SHOWN = """schedule { scheduleId tenant environment paused notes remainingStarts nextTimes memo searchAttributes
@@ -32,12 +31,6 @@ def mutation(name: str) -> str:
     kind = f"{name[0].upper()}{name[1:]}Input"
     shown = "deleted userErrors { code path message }" if name == "deleteSchedule" else SHOWN
     return f"mutation ($input: {kind}!) {{ done: {name}(input: $input) {{ {shown} }} }}"
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 async def done(host: Host, name: str, given: dict[str, Any], identity: Identity = ANYBODY) -> Any:

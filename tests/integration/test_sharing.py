@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -17,7 +17,7 @@ from app import metrics
 from app.api.engine import Operation
 from app.gateway import Caller
 from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted
+from tests.integration.gateways import ANYBODY, Host
 
 EVENTS = """
 subscription ($id: String!, $after: Cursor) { workflowEvents(workflowId: $id, after: $after) {
@@ -26,12 +26,6 @@ subscription ($id: String!, $after: Cursor) { workflowEvents(workflowId: $id, af
 """
 STATE = "subscription ($id: String!) { workflow(workflowId: $id) { historyLength status } }"
 ENDED = "WorkflowExecutionTerminated"
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 @pytest.fixture

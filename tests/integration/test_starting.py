@@ -79,12 +79,6 @@ class Failing:
 
 
 @pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
-
-
-@pytest.fixture
 async def worker(temporal: TemporalServer, task_queue: str) -> AsyncIterator[str]:
     """The task queue of a worker for the workflows here."""
     async with Worker(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,13 +16,12 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
-from app.settings import environment_of_child
 from app.workflows.test_cycle.phases import TestCyclePhase as Phase
 from app.workflows.test_cycle.workflow import TASK_QUEUE
 from app.workflows.test_cycle.workflow import TestCycleWorkflow as Cycle
 from tests.conftest import TemporalServer
 from tests.cycles import SKIPS_PLANNING, Room, approve, failure, furnished, state, waiting
-from tests.integration.test_worker import PROGRAM
+from tests.integration.worker_process import worker_process
 from tests.prices import heartbeat
 
 HISTORIES = Path(__file__).parent.parent / "histories"
@@ -64,25 +62,11 @@ async def test_an_old_run_ends_on_new_code_as_the_old_one(room: Room) -> None:
 
 @asynccontextmanager
 async def process(room: Room, address: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker in a process of its own, which is gone afterwards."""
-    environment = environment_of_child(
-        {
-            "TEMPORAL_ADDRESS": address,
-            "TIDELINE_CONNECTIONS": f"demo={room.database}",
-            "TIDELINE_QUEUES": f"{TASK_QUEUE}:activities=8",
-            "TIDELINE_SHUTDOWN_GRACE": "3",
-        }
-    )
-    with log.open("ab") as output:
-        started = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, env=environment, stdout=output, stderr=output
-        )
-    try:
+    """A worker of test cycles."""
+    settings = {"TIDELINE_QUEUES": f"{TASK_QUEUE}:activities=8", "TIDELINE_SHUTDOWN_GRACE": "3"}
+    connections = f"demo={room.database}"
+    async with worker_process(log, TEMPORAL_ADDRESS=address, TIDELINE_CONNECTIONS=connections, **settings) as started:
         yield started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.wait()
 
 
 async def test_another_worker_goes_on_where_a_killed_one_was(

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
-from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted, member
+from tests.integration.gateways import Host, member
 
 START = """
 mutation ($input: PriceSyncInput!, $options: StartOptions) {
@@ -19,12 +15,6 @@ mutation ($input: PriceSyncInput!, $options: StartOptions) {
   }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 def wanted(**changes: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -20,8 +19,7 @@ from app.limits import Subscriptions
 from app.metrics import REGISTRY
 from app.model import Cursor
 from app.temporal import starts
-from tests.conftest import TemporalServer
-from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.gateways import ANYBODY, Host, member
 from tests.waiting import eventually
 
 EVENTS = """
@@ -34,12 +32,6 @@ subscription ($id: String!, $after: Cursor, $rate: Float) {
   workflowProgress(workflowId: $id, after: $after, maxRate: $rate) { cursor status gap { reason } }
 }
 """
-
-
-@pytest.fixture
-async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
-    async with hosted(temporal.address, database) as made:
-        yield made
 
 
 async def begin(host: Host, tenant: str = "acme") -> Cursor:

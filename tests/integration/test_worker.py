@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,21 +19,16 @@ from temporalio.testing import WorkflowEnvironment
 
 from app import worker
 from app.errors import ConfigurationError
-from app.settings import Settings, environment_of_child
+from app.settings import Settings
 from app.workflows import demo
 from app.workflows.price_sync.model import PriceSyncResult
 from app.workflows.price_sync.workflow import TASK_QUEUE, PriceSyncWorkflow
 from tests.conftest import TEMPORAL, TemporalServer, free_port
+from tests.integration.worker_process import worker_process
 from tests.prices import ITEMS, LOOPBACK, PRO, PriceServer, events, from_http, heartbeat, price_server
 from tests.waiting import eventually
 
 DEADLINE = timedelta(seconds=60)
-PROGRAM = """
-import asyncio
-from app import worker
-from app.settings import Settings
-asyncio.run(worker.run(Settings.load()))
-"""
 
 
 async def start(client: Client, request: Any) -> WorkflowHandle[Any, PriceSyncResult]:
@@ -50,25 +43,11 @@ async def start(client: Client, request: Any) -> WorkflowHandle[Any, PriceSyncRe
 
 @asynccontextmanager
 async def process(address: str, database: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker in a process of its own, which is gone afterwards."""
-    environment = environment_of_child(
-        {
-            "TEMPORAL_ADDRESS": address,
-            "TIDELINE_CONNECTIONS": f"demo={database}",
-            "TIDELINE_OUTBOUND_NETWORKS": "127.0.0.0/8",
-            "TIDELINE_SHUTDOWN_GRACE": "3",
-        }
-    )
-    with log.open("ab") as output:
-        started = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, env=environment, stdout=output, stderr=output
-        )
-    try:
+    """A worker that reaches one database, and servers of this machine."""
+    settings = {"TIDELINE_OUTBOUND_NETWORKS": "127.0.0.0/8", "TIDELINE_SHUTDOWN_GRACE": "3"}
+    connections = f"demo={database}"
+    async with worker_process(log, TEMPORAL_ADDRESS=address, TIDELINE_CONNECTIONS=connections, **settings) as started:
         yield started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.wait()
 
 
 @asynccontextmanager

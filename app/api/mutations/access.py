@@ -8,7 +8,7 @@ import strawberry
 
 from app.api.context import Info
 from app.api.inputs.access import CreateApiKeyInput, CreateWatchTokenInput, RevokeApiKeyInput
-from app.api.mutations.payloads import UserError
+from app.api.mutations.payloads import UserError, errors
 from app.api.types.api_key import ApiKey
 from app.gateway.keys import KeyOutcome
 from app.gateway.minting import Watch
@@ -59,7 +59,7 @@ class AccessMutation:
     @staticmethod
     async def create_api_key(info: Info, input: CreateApiKeyInput) -> CreateApiKeyPayload:
         outcome = await info.context.gateway.keys.create(info.context.caller, input.value())
-        return CreateApiKeyPayload(api_key=_key(outcome), secret=outcome.secret, user_errors=_errors(outcome))
+        return CreateApiKeyPayload(api_key=_key(outcome), secret=outcome.secret, user_errors=errors(outcome.refusals))
 
     @strawberry.mutation(
         description="End an API key everywhere within 5 seconds, with the streams that it opened. Needs MANAGE_KEYS."
@@ -67,7 +67,7 @@ class AccessMutation:
     @staticmethod
     async def revoke_api_key(info: Info, input: RevokeApiKeyInput) -> ApiKeyPayload:
         outcome = await info.context.gateway.keys.revoke(info.context.caller, input.id)
-        return ApiKeyPayload(api_key=_key(outcome), user_errors=_errors(outcome))
+        return ApiKeyPayload(api_key=_key(outcome), user_errors=errors(outcome.refusals))
 
     @strawberry.mutation(
         description=(
@@ -81,7 +81,7 @@ class AccessMutation:
         outcome = await info.context.gateway.minting.watch_token(info.context.caller, input.value())
         return WatchTokenPayload(
             watch_token=WatchToken.of(outcome.watch) if outcome.watch else None,
-            user_errors=[UserError.of(each) for each in outcome.refusals],
+            user_errors=errors(outcome.refusals),
         )
 
     @strawberry.mutation(
@@ -95,7 +95,3 @@ class AccessMutation:
 
 def _key(outcome: KeyOutcome) -> ApiKey | None:
     return ApiKey.of(outcome.key) if outcome.key else None
-
-
-def _errors(outcome: KeyOutcome) -> list[UserError]:
-    return [UserError.of(each) for each in outcome.refusals]

@@ -14,7 +14,7 @@ from app.api.inputs.activities import (
     UnpauseActivityInput,
     UpdateActivityOptionsInput,
 )
-from app.api.mutations.payloads import TOKEN, UserError, shown
+from app.api.mutations.payloads import TOKEN, UserError, errors, shown
 from app.api.node import Bound
 from app.api.types.activity import Activity
 from app.api.types.execution import WorkflowExecution
@@ -116,7 +116,7 @@ class ActivityMutation:
             cancel_requested=beat is not None and beat.cancel_requested,
             paused=beat is not None and beat.paused,
             reset=beat is not None and beat.reset,
-            user_errors=_errors(done),
+            user_errors=errors(done.refusals),
         )
 
 
@@ -125,7 +125,7 @@ def _payload(done: ActivityOutcome) -> ActivityPayload:
         activity=_activity(done),
         execution=shown(done.execution),
         consistency_token=done.token,
-        user_errors=_errors(done),
+        user_errors=errors(done.refusals),
     )
 
 
@@ -134,7 +134,3 @@ def _activity(done: ActivityOutcome) -> Activity | None:
     if done.execution is None or done.activity is None:
         return None
     return Bound(done.execution.ref, done.activity)  # type: ignore[return-value]
-
-
-def _errors(done: ActivityOutcome) -> list[UserError]:
-    return [UserError.of(each) for each in done.refusals]

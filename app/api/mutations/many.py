@@ -20,7 +20,7 @@ from app.api.inputs.many import (
     TerminateWorkflowsInput,
     UnpauseWorkflowsInput,
 )
-from app.api.mutations.payloads import TOKEN, UserError, WorkflowPayload, shown, workflow_payload
+from app.api.mutations.payloads import TOKEN, UserError, WorkflowPayload, errors, shown, workflow_payload
 from app.api.mutations.runs import DeleteWorkflowPayload, deletion
 from app.api.types.batch import BatchOperation
 from app.api.types.execution import WorkflowExecution
@@ -118,7 +118,7 @@ class ManyMutation:
         begun = await info.context.gateway.batching.stop(
             info.context.caller, input.job_id, input.reason, input.idempotency_key
         )
-        return StopBatchOperationPayload(batch=_batch(begun.batch), user_errors=_errors(begun.refusals))
+        return StopBatchOperationPayload(batch=_batch(begun.batch), user_errors=errors(begun.refusals))
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Done:
             "matched": matched.count if matched and not refusals else None,
             "first_matched": [shown(each) for each in matched.first] if matched and not refusals else None,
             "consistency_token": self.begun.token,
-            "user_errors": _errors(refusals),
+            "user_errors": errors(refusals),
         }
 
 
@@ -153,7 +153,7 @@ async def _done(info: Info, input: RunsInput, act: MassAct) -> Done:
                 return Done(matched=await gateway.batching.matched_by_name(caller, act, input.names))
             return Done(matched=await gateway.batching.matched(caller, act, filter_))
     except BadUserInput as error:
-        return Done(each=Each(refusals=(Refusal("INVALID_INPUT", error.message, path=error.path),)))
+        return Done(each=Each(refusals=(Refusal.of_input(error),)))
     if filter_ is None:
         done = await gateway.many.each(caller, act, input.names, input.idempotency_key)
         return Done(each=Each([_settled(each, act) for each in done.results], done.refusals))
@@ -176,7 +176,3 @@ def _payload(done: Done) -> WorkflowsPayload:
 def _batch(batch: Batch | None) -> BatchOperation | None:
     """The type's fields are read from the value itself."""
     return Described.known(batch, batch) if batch else None  # type: ignore[return-value]
-
-
-def _errors(refusals: tuple[Refusal, ...]) -> list[UserError]:
-    return [UserError.of(each) for each in refusals]

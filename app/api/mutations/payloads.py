@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import strawberry
 
 from app import model
@@ -64,8 +66,8 @@ def shown(execution: model.Execution | None) -> WorkflowExecution | None:
     return execution  # type: ignore[return-value]
 
 
-def errors(outcome: Outcome) -> list[UserError]:
-    return [UserError.of(each) for each in outcome.refusals]
+def errors(refusals: Iterable[Refusal]) -> list[UserError]:
+    return [UserError.of(each) for each in refusals]
 
 
 def start_payload(outcome: Outcome) -> StartWorkflowPayload:
@@ -73,16 +75,16 @@ def start_payload(outcome: Outcome) -> StartWorkflowPayload:
         execution=shown(outcome.execution),
         created=outcome.created,
         consistency_token=outcome.token,
-        user_errors=errors(outcome),
+        user_errors=errors(outcome.refusals),
     )
 
 
 def workflow_payload(outcome: Outcome) -> WorkflowPayload:
     return WorkflowPayload(
-        execution=shown(outcome.execution), consistency_token=outcome.token, user_errors=errors(outcome)
+        execution=shown(outcome.execution), consistency_token=outcome.token, user_errors=errors(outcome.refusals)
     )
 
 
 def invalid(error: BadUserInput) -> Outcome:
     """The refusal of an input that could not even be read."""
-    return Outcome(refusals=(Refusal("INVALID_INPUT", error.message, path=error.path),))
+    return Outcome(refusals=(Refusal.of_input(error),))

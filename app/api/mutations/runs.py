@@ -125,7 +125,7 @@ class RunMutation:
             execution=shown(outcome.execution),
             update=WorkflowUpdate.of(update),
             consistency_token=outcome.token,
-            user_errors=errors(outcome),
+            user_errors=errors(outcome.refusals),
         )
 
     @strawberry.mutation(
@@ -146,5 +146,5 @@ def deletion(done: Deleted) -> DeleteWorkflowPayload:
         run_id=strawberry.ID(done.ref.run_id) if done.ref else None,
         terminated=done.terminated,
         consistency_token=done.token,
-        user_errors=[UserError.of(each) for each in done.refusals],
+        user_errors=errors(done.refusals),
     )

@@ -16,7 +16,7 @@ from app.api.inputs.schedules import (
     UpdateScheduleInput,
     utc,
 )
-from app.api.mutations.payloads import UserError
+from app.api.mutations.payloads import UserError, errors
 from app.api.types.schedule import Schedule
 from app.errors import BadUserInput, Refusal
 from app.gateway.scheduling import ScheduleOutcome
@@ -110,19 +110,14 @@ class ScheduleMutation:
     @staticmethod
     async def delete_schedule(info: Info, input: DeleteScheduleInput) -> DeleteSchedulePayload:
         outcome = await info.context.gateway.scheduling.delete(info.context.caller, input.named, input.idempotency_key)
-        return DeleteSchedulePayload(deleted=not outcome.refusals, user_errors=_errors(outcome))
+        return DeleteSchedulePayload(deleted=not outcome.refusals, user_errors=errors(outcome.refusals))
 
 
 def _payload(outcome: ScheduleOutcome) -> SchedulePayload:
     found = outcome.schedule
     shown = Described.known(found.schedule, found) if found else None
-    return SchedulePayload(schedule=shown, user_errors=_errors(outcome))  # type: ignore[arg-type]  # read by attribute
-
-
-def _errors(outcome: ScheduleOutcome) -> list[UserError]:
-    return [UserError.of(each) for each in outcome.refusals]
+    return SchedulePayload(schedule=shown, user_errors=errors(outcome.refusals))  # type: ignore[arg-type]
 
 
 def _refused(error: BadUserInput) -> SchedulePayload:
-    refusal = Refusal("INVALID_INPUT", error.message, path=error.path)
-    return SchedulePayload(schedule=None, user_errors=[UserError.of(refusal)])
+    return SchedulePayload(schedule=None, user_errors=errors([Refusal.of_input(error)]))

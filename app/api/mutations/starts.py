@@ -80,5 +80,5 @@ def _updated(outcome: Outcome, update: Update | None) -> UpdateWithStartWorkflow
         created=outcome.created,
         update=WorkflowUpdate.of(update),
         consistency_token=outcome.token,
-        user_errors=errors(outcome),
+        user_errors=errors(outcome.refusals),
     )
