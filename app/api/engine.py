@@ -30,6 +30,7 @@ from app.api.sharing import Sharing
 from app.api.subscribing import Subscription
 from app.errors import DeadlineExceeded, RateLimited
 from app.gateway import Caller, Gateway
+from app.gateway.seeing import served, serving
 
 __all__ = ["Answer", "Caller", "Engine", "Operation"]
 
@@ -105,7 +106,8 @@ class Engine:
             key=_distinct(prepared, operation, caller),
             caller=caller,
         )
-        return subscription.answers(self._sharing, self._gateway.subscriptions.counted(subject))
+        counted = self._gateway.subscriptions.counted(subject)
+        return served(caller.identity, subscription.answers(self._sharing, counted))
 
     async def _once(
         self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
@@ -149,7 +151,8 @@ class Engine:
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 executor.context_value.deadline = deadline
-                result = await _result(executor.execute_operation())
+                with serving(caller.identity):
+                    result = await _result(executor.execute_operation())
         except TimeoutError:
             late = _late(prepared.kind, asyncio.get_running_loop().time() - begun)
             result = ExecutionResult(None, [as_graphql(late)])

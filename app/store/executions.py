@@ -99,7 +99,10 @@ returning kind
 
 
 class Executions:
-    """Reading and writing the index. Every method raises as `Database` does."""
+    """Reading and writing the index. Every method raises as `Database` does.
+
+    What is written is what Temporal says, whoever is served.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,7 +119,7 @@ class Executions:
         if not rows:
             return []
         try:
-            changed = await self._database.fetch(_RECORD, rows)
+            changed = await self._database.everywhere.fetch(_RECORD, rows)
         except asyncpg.ProgramLimitExceededError as error:
             return await self._record_singly(rows, error)
         return [(ref_of(row), ChangeKind(row["kind"])) for row in changed]
@@ -229,7 +232,7 @@ class Executions:
 
     async def delete(self, ref: ExecutionRef) -> bool:
         """Forget a run and its archive; False where it was not indexed."""
-        return await self._database.fetchval(_DELETE, *key_of(ref)) is not None
+        return await self._database.everywhere.fetchval(_DELETE, *key_of(ref)) is not None
 
 
 def _one_each(executions: Sequence[Execution]) -> list[Execution]:

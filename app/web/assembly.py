@@ -71,7 +71,10 @@ async def assemble(
     secrets = Secrets(database)
     sealer = sealer or Sealer(None, secrets.signing_key)
     tickets = Tickets(secrets.put_ticket, secrets.take_ticket)
-    executions, archive = Executions(database), Archive(database)
+    # What is asked on behalf of one caller stays behind the wall; what is shared by several, and what is written
+    # once it was decided, does not.
+    walled = database.walled
+    executions, archive = Executions(walled), Archive(walled)
 
     async def closed(ref: ExecutionRef) -> None:
         await bus.publish(RUNS, hint_of(ref))
@@ -82,7 +85,7 @@ async def assemble(
     async def key_changed(key_id: str) -> None:
         await bus.publish(KEYS, key_id)
 
-    hub = Hub(temporal, archive.pages, on_closed=closed)
+    hub = Hub(temporal, Archive(database).pages, on_closed=closed)
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
     reading = Reading(temporal, executions, archive, hub, insights)
@@ -110,18 +113,18 @@ async def assemble(
         watching=watching,
         registry=registry,
         health=health,
-        relations=Relations(StoredRelations(database), reading),
+        relations=Relations(StoredRelations(walled), reading),
         histories=Histories(temporal, archive),
         asking=Asking(temporal),
         payloads=temporal.payloads,
         operating=operating,
         scheduling=Scheduling(temporal, operating, recording, registry),
-        stats=StatsReading(Statistics(database), Bottlenecks(database), reading.lists),
-        alerts=AlertReading(Alerts(database)),
+        stats=StatsReading(Statistics(walled), Bottlenecks(walled), reading.lists),
+        alerts=AlertReading(Alerts(walled)),
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
         subscriptions=subscriptions,
-        audit=AuditReading(audit),
-        keys=Keys(ApiKeys(database), recording, key_changed),
+        audit=AuditReading(Audit(walled)),
+        keys=Keys(ApiKeys(walled), recording, key_changed),
         minting=Minting(sealer, tickets, reading, recording, settings.watch_token_max),
         feeds=Feeds(feed, matches, reading.lists),
         live_lists=live_lists,
