@@ -27,8 +27,8 @@ SHARED = ("database_url", "database_pool", "namespaces", "log_format", "log_leve
 INDEXING = (*SHARED, "bus_url", "default_tenant", "default_environment", "temporal_timeout", "idempotency_days")
 WORKERS_OWN = ("task_queues", "connections", "demo")
 WORKING = (*SHARED, *WORKERS_OWN)
-MIGRATING = ("database_url", "namespaces", "log_format", "log_level", "temporal_timeout")
-SERVING = tuple(each.name for each in fields(Settings) if each.name not in WORKERS_OWN)
+MIGRATING = ("database_url", "migration_url", "namespaces", "log_format", "log_level", "temporal_timeout")
+SERVING = tuple(each.name for each in fields(Settings) if each.name not in (*WORKERS_OWN, "migration_url"))
 LISTENING = ("host", "port")
 EXIT_MARGIN = 1.5
 """Seconds beyond the grace for a service to clean up, and as many again for the interpreter to leave."""

@@ -90,6 +90,12 @@ class Settings:
     database_url: Secret | None = setting(
         "DATABASE_URL", None, Secret, "PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name"
     )
+    migration_url: Secret | None = setting(
+        "TIDELINE_MIGRATION_URL",
+        None,
+        Secret,
+        "the same database by a role that owns it, for `migrate` alone; else DATABASE_URL",
+    )
     database_pool: int = setting("TIDELINE_DATABASE_POOL", 10, _positive(int), "connections to Postgres a process")
     bus_url: Secret | None = setting(
         "TIDELINE_BUS_URL",

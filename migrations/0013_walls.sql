@@ -34,6 +34,7 @@ end
 $$;
 
 revoke insert, update, delete on schema_migrations from tideline_platform;
+revoke update, delete on audit from tideline_platform;
 grant select on schema_migrations to tideline_caller;
 
 -- Whose rows of `attributes` are, it says itself from now on: it is read, and counted, without the runs.
