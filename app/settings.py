@@ -118,6 +118,13 @@ class Settings:
         str,
         "tenant of runs whose search attributes and memo name none",
     )
+    workflow_ids: str = setting(
+        "TIDELINE_WORKFLOW_IDS",
+        "",
+        _one_of("shared", "tenant"),
+        "tenant: each tenant and environment has workflow ids of its own, which Temporal knows with both before them;"
+        " shared: all use the namespace's. Else tenant where callers must say who they are",
+    )
     default_environment: str = setting(
         "TIDELINE_DEFAULT_ENVIRONMENT", "default", str, "environment of runs that name none"
     )

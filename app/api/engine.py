@@ -107,7 +107,7 @@ class Engine:
             caller=caller,
         )
         counted = self._gateway.subscriptions.counted(subject)
-        return served(caller.identity, subscription.answers(self._sharing, counted))
+        return served(caller.identity, self._gateway.reading.ids, subscription.answers(self._sharing, counted))
 
     async def _once(
         self, prepared: _Prepared, operation: Operation, caller: Caller, started: float
@@ -151,7 +151,7 @@ class Engine:
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 executor.context_value.deadline = deadline
-                with serving(caller.identity):
+                with serving(caller.identity, self._gateway.reading.ids):
                     result = await _result(executor.execute_operation())
         except TimeoutError:
             late = _late(prepared.kind, asyncio.get_running_loop().time() - begun)

@@ -80,7 +80,7 @@ class Acting:
             if execution.status.is_closed:
                 # Temporal takes a cancel of a closed run without a word; its caller should hear.
                 raise already_closed(execution.ref)
-            return {"namespace": execution.namespace, "workflowId": workflow_id, "runId": execution.run_id}
+            return {"namespace": execution.namespace, "workflowId": execution.workflow_id, "runId": execution.run_id}
 
         async def act(attempt: Attempt) -> Done:
             ref = ref_of(attempt.plan)

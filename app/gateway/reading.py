@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from app import progress as progresses
 from app.access import SOME_RUN, Action, Identity, Tree, chain_of, require, visible
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
 from app.gateway.insights import Insights
 from app.gateway.listing import Lists
@@ -38,15 +39,22 @@ class Name(NamedTuple):
 
 class Reading:
     def __init__(
-        self, temporal: Temporal, executions: Executions, archive: Archive, hub: Hub, insights: Insights
+        self,
+        temporal: Temporal,
+        executions: Executions,
+        archive: Archive,
+        hub: Hub,
+        insights: Insights,
+        ids: WorkflowIds = SHARED,
     ) -> None:
+        self.ids = ids
         self._temporal = temporal
         self._executions = executions
         self._archive = archive
         self._hub = hub
         self._insights = insights
         self._asking = asyncio.Semaphore(_AT_ONCE)
-        self.lists = Lists(executions, temporal.namespaces)
+        self.lists = Lists(executions, temporal.namespaces, ids)
 
     def namespace(self, namespace: str | None) -> str:
         """The namespace that a caller means; BadUserInput for one that this gateway does not serve."""
@@ -75,6 +83,19 @@ class Reading:
         is away Temporal answers for every run that it remembers.
         """
         require(identity, Action.READ, SOME_RUN)
+        meant = [
+            [name._replace(workflow_id=id_) for id_ in self.ids.meant(identity, name.workflow_id)] for name in names
+        ]
+        places = [(place, each) for place, several in enumerate(meant) for each in several]
+        rows = await self._named(identity, [each for _, each in places])
+        found: dict[int, Execution | BaseException | None] = {}
+        for (place, _), row in zip(places, rows, strict=True):
+            # The first that is there; an error stands only where nothing else does.
+            if not isinstance(found.get(place), Execution) and (row is not None or place not in found):
+                found[place] = row
+        return [found[place] for place in range(len(names))]
+
+    async def _named(self, identity: Identity, names: Sequence[Name]) -> list[Execution | BaseException | None]:
         away: DatabaseUnavailable | None = None
         try:
             known = await self._indexed(names)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.access import Action, may, tenant_for
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.cluster import OverlapPolicy, ScheduleDetail
 from app.cluster.schedule_change import ScheduleChange
 from app.errors import BadUserInput, Refusal
@@ -45,7 +46,15 @@ class Scheduling:
     """Every method answers with a ScheduleOutcome, and raises for an outage: then the action may have happened. The
     same request id is one act."""
 
-    def __init__(self, temporal: Temporal, operating: Operating, recording: Recording, registry: Registry) -> None:
+    def __init__(
+        self,
+        temporal: Temporal,
+        operating: Operating,
+        recording: Recording,
+        registry: Registry,
+        ids: WorkflowIds = SHARED,
+    ) -> None:
+        self._ids = ids
         self._temporal = temporal
         self._operating = operating
         self._recording = recording
@@ -78,6 +87,8 @@ class Scheduling:
         tenant, environment = tenant_for(caller.identity, *tenant_of(definition, change.action.get("input", ())))
         memo, attributes = await self._ownership(caller, tenant, environment)
         action = completed(change.action, definition, workflow_id=schedule_id)
+        called = action.get("workflow_id") or schedule_id
+        action["workflow_id"] = self._ids.new(caller.identity, tenant, environment, called)
         action["memo"] = {**action.get("memo", {}), **memo}
         action["search_attributes"] = {**action.get("search_attributes", {}), **attributes}
         whole = replace(
@@ -110,7 +121,11 @@ class Scheduling:
             definition = self._registry.find(merged.get("workflow_type", ""))
             if refusals := [*wrong_update(known.schedule, change, definition, merged)]:
                 raise Refused(*refusals)
-            whole = replace(change, action=completed(change.action, definition))
+            action = completed(change.action, definition)
+            tenant, environment = known.schedule.tenant, known.schedule.environment
+            if (called := action.get("workflow_id")) and tenant is not None and environment is not None:
+                action["workflow_id"] = self._ids.new(caller.identity, tenant, environment, called)
+            whole = replace(change, action=action)
             try:
                 await schedule_changes.update(
                     self._temporal, namespace, name.schedule_id, whole, RESERVED_MEMO,

@@ -1,27 +1,44 @@
-"""What Postgres lets a caller's statements see: the second wall, behind the filters that each verb puts."""
+"""Whoever is served: what Postgres lets their statements see, the second wall behind the filters of each verb, and what
+they call a workflow."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from app.access import Identity
+from app.access.workflow_ids import WorkflowIds, without
 from app.store.sight import EVERYTHING, Sight, seeing
 
 T = TypeVar("T")
 
 
-def serving(identity: Identity) -> AbstractContextManager[None]:
+_part: ContextVar[str] = ContextVar("part", default="")
+
+
+@contextmanager
+def serving(identity: Identity, ids: WorkflowIds) -> Iterator[None]:
     """Serve this caller, here and in the tasks that begin here."""
-    return seeing(sight_of(identity))
+    before = _part.set(ids.part(identity))
+    try:
+        with seeing(sight_of(identity)):
+            yield
+    finally:
+        _part.reset(before)
 
 
-async def served(identity: Identity, answers: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+def shown(workflow_id: str) -> str:
+    """The workflow id as whoever is served knows it."""
+    return without(_part.get(), workflow_id)
+
+
+async def served(identity: Identity, ids: WorkflowIds, answers: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """The same stream, each step of which serves this caller, whoever's task takes it."""
     async with aclosing(answers):
         while True:
-            with serving(identity):
+            with serving(identity, ids):
                 try:
                     answer = await anext(answers)
                 except StopAsyncIteration:

@@ -49,7 +49,7 @@ _SEE = (
 )
 
 
-class Session(asyncpg.Connection):  # type: ignore[misc]
+class Session(asyncpg.Connection):
     """A connection that knows what it sees, so that only a change of that costs a round trip."""
 
     __slots__ = ("_path", "_sight")
@@ -59,13 +59,13 @@ class Session(asyncpg.Connection):  # type: ignore[misc]
     async def begin(self) -> None:
         """For a connection that was just made."""
         self._sight = None
-        self._path = await self.fetchval("select current_setting('search_path')")
+        self._path = await self.fetchval("select current_setting('search_path')")  # type: ignore[no-untyped-call]
 
     async def see(self, sight: Sight) -> None:
         """See this from now on."""
         if sight == self._sight:
             return
-        if self.is_in_transaction():
+        if self.is_in_transaction():  # type: ignore[no-untyped-call]
             raise RuntimeError(f"A transaction that sees {self._sight} was asked to see {sight}.")
         self._sight = None
         await self.execute(_SEE, *self._settings(sight))

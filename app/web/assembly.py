@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from app.access import Sealer, Tickets
+from app.access.workflow_ids import WorkflowIds
 from app.bus import Bus
 from app.gateway import Acting, Gateway, Reading, Watching
 from app.gateway.alerts import AlertReading
@@ -88,7 +89,8 @@ async def assemble(
     hub = Hub(temporal, Archive(database).pages, on_closed=closed)
     stack.push_async_callback(hub.close)
     insights = Insights(temporal, Profiles(database))
-    reading = Reading(temporal, executions, archive, hub, insights)
+    ids = WorkflowIds(apart=_are_apart(settings))
+    reading = Reading(temporal, executions, archive, hub, insights, ids)
     operating = Operating(temporal)
     registry = registry or Registry()
     audit = Audit(database)
@@ -118,7 +120,7 @@ async def assemble(
         asking=Asking(temporal),
         payloads=temporal.payloads,
         operating=operating,
-        scheduling=Scheduling(temporal, operating, recording, registry),
+        scheduling=Scheduling(temporal, operating, recording, registry, ids),
         stats=StatsReading(Statistics(walled), Bottlenecks(walled), reading.lists),
         alerts=AlertReading(Alerts(walled)),
         polling=Polling(watching, hub, subscriptions, deadline=settings.request_timeout),
@@ -130,3 +132,9 @@ async def assemble(
         live_lists=live_lists,
         jobs=jobs,
     )
+
+
+def _are_apart(settings: Settings) -> bool:
+    """Whether tenants have workflow ids of their own."""
+    needs_token = settings.auth == "required" or settings.jwks_url is not None or settings.jwt_secret is not None
+    return settings.workflow_ids == "tenant" or (not settings.workflow_ids and needs_token)

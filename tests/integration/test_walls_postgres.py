@@ -211,7 +211,9 @@ async def test_the_application_cannot_take_the_wall_down(login: str, database: s
         await connection.execute(f"set role {role}")
         if role != "tideline_caller" and _is_ones_own(statement):
             pytest.skip("it is there to write and to see everything")
-        with pytest.raises(asyncpg.PostgresError, match=r"permission denied|must be owner|row-level security"):
+        with pytest.raises(
+            asyncpg.InsufficientPrivilegeError, match=r"permission denied|must be owner|row-level security"
+        ):
             await connection.execute(statement)
     finally:
         await connection.close()

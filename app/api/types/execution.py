@@ -25,6 +25,7 @@ from app.api.types.family import Family
 from app.api.types.progress import Blocker, Phase, Progress
 from app.api.types.values import NOT_DECODED, shown, shown_single
 from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_object, without_reason
+from app.gateway.seeing import shown as shown_id
 from app.model import ActivityStatus, WorkflowStatus, milliseconds
 
 Row = strawberry.Parent[model.Execution]
@@ -56,7 +57,12 @@ class Withheld:
 @strawberry.type(description="A run of a workflow.")
 class WorkflowExecution(Node, Contents, Family, Answers):
     namespace: str
-    workflow_id: str
+
+    @strawberry.field
+    @staticmethod
+    def workflow_id(root: Row) -> str:
+        return shown_id(root.workflow_id)
+
     workflow_type: str
     task_queue: str
     status: WorkflowStatus
