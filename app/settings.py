@@ -64,6 +64,10 @@ def _positive(kind: Callable[[str], Number]) -> Callable[[str], Number]:
     return cast
 
 
+def _tenant(text: str) -> str:
+    return "" if text == "-" else text
+
+
 def _not_negative(text: str) -> float:
     value = _number(text, float)
     if not value >= 0:
@@ -115,8 +119,8 @@ class Settings:
     default_tenant: str = setting(
         "TIDELINE_DEFAULT_TENANT",
         "default",
-        str,
-        "tenant of runs whose search attributes and memo name none",
+        _tenant,
+        "tenant of runs whose search attributes and memo name none; - for nobody's, which only a platform sees",
     )
     workflow_ids: str = setting(
         "TIDELINE_WORKFLOW_IDS",

@@ -10,14 +10,17 @@ from typing import Any
 
 import orjson
 import pytest
+from graphql import parse, validate
 
 from app.api.engine import Operation
 from app.gateway import Caller
 from tests.conftest import TemporalServer
 from tests.integration.gateways import Host, hosted
-from tests.integration.walking import MINE, OTHER, SECRET, Names, nobodys, roots, settled, shown, whole
+from tests.integration.walking import MINE, OTHER, SCHEMA, SECRET, Names, nobodys, roots, settled, shown, whole
 from tests.integration.walls_cases import CASES, STREAMS
 
+MOST = 4
+"""Cases of a field that are tried on one's own things."""
 QUIET = 0.5
 """Seconds in which a stream that has something to say says it."""
 
@@ -40,6 +43,12 @@ def test_every_root_field_has_its_cases() -> None:
     assert set(CASES) == roots(), "a new root field needs a case: how may one tenant reach another's things by it?"
 
 
+@pytest.mark.parametrize("root", CASES)
+def test_every_case_is_one_that_the_schema_takes(root: str) -> None:
+    for arguments in CASES[root]:
+        assert not validate(SCHEMA, parse(asked(root, arguments, nobodys()))), arguments
+
+
 def asked(root: str, arguments: str, names: Names) -> str:
     kind, field = root.split(".")
     given = f"({names.fill(arguments)})" if arguments else ""
@@ -54,7 +63,7 @@ async def test_another_tenants_things_are_not_there(town: Town, kind: str) -> No
             text = shown(await town.host.ask(asked(root, arguments, town.other), MINE))
             if (SECRET in text.replace('"zebra"', "") and SECRET not in arguments) or "GRAPHQL" in text:
                 told.append((root, arguments, text[:1500]))
-            if "<" in arguments and "<cursor>" not in arguments:
+            if "<" in arguments and "<cursor>" not in arguments and "or:" not in arguments:
                 # Whoever made up a name gets the same words.
                 missing = nobodys()
                 control = shown(await town.host.ask(asked(root, arguments, missing), MINE))
@@ -68,12 +77,12 @@ async def test_ones_own_things_are_there(town: Town) -> None:
     own = 0
     for root, cases in CASES.items():
         if root.startswith("Query") and root not in {"Query.batchOperation", "Query.workflowUpdates"}:
-            for arguments in cases:
+            for arguments in cases[:MOST]:
                 answer = await town.host.ask(asked(root, arguments, town.mine), MINE)
                 text = shown(answer)
                 assert SECRET not in text.replace(arguments, "").replace('"zebra"', ""), (root, arguments, text)
                 own += '"mine"' in text
-    assert own > 20
+    assert own > 10
 
 
 @pytest.mark.parametrize("root", [each for each in CASES if each.startswith("Subscription")])

@@ -89,7 +89,6 @@ class Names:
     closed_run_id: str
     schedule_id: str
     key_id: str
-    alert_id: str
     cursor: str
     place: str
     token: str
@@ -127,7 +126,6 @@ def nobodys() -> Names:
         closed_run_id=str(uuid.uuid4()),
         schedule_id=f"nightly-{uuid.uuid4().hex}",
         key_id=str(uuid.uuid4()),
-        alert_id="987654321",
         cursor=seal("nobody", ("x",)),
         place=seal("nobody", ("x",)),
         token="",
@@ -165,10 +163,10 @@ async def settled(host: Host, tenant: str, mark: str, family: Names | None = Non
     key = (await host.data(KEY, caller, mark=mark))["createApiKey"]["apiKey"]
     names = replace(names, run_id=started["execution"]["runId"], token=started["consistencyToken"], key_id=key["id"])
     await host.gateway.consistency.write([_closed(names, mark, family or names)])
-    alert = await host.database.fetchval(
+    await host.database.execute(
         "insert into alerts (rule, subject, kind, severity, tenant, environment, namespace, workflow_id, run_id, name,"
-        " message, value, threshold) values ($1, $1, 'FAILURES', 'WARNING', $2, 'default', 'default', $3, $4, $1, $1,"
-        " 1, 1) returning id",
+        " message, value, threshold)"
+        " values ($1, $4, 'FAILURE_RATE', 'WARNING', $2, 'default', 'default', $3, $4, $1, $1, 1, 1)",
         mark, tenant, names.closed_id, names.closed_run_id,
     )  # fmt: skip
     cursors = await host.data(
@@ -176,7 +174,6 @@ async def settled(host: Host, tenant: str, mark: str, family: Names | None = Non
     )
     return replace(
         names,
-        alert_id=str(alert),
         cursor=cursors["workflows"]["edges"][0]["cursor"],
         place=cursors["audit"]["edges"][0]["cursor"],
     )

@@ -21,7 +21,7 @@ _FILTERS = (
     'or: [{tenant: "<tenant>"}, {not: {tenant: "<tenant>"}}]',
     'not: {tenant: "acme"}',
     'workflowId: {equals: "<workflow_id>"}',
-    'workflowId: {prefix: "<closed_id>"}',
+    'workflowId: {startsWith: "<closed_id>"}',
     'workflowId: {contains: "<closed_id>"}',
     'runId: "<closed_run_id>"',
     'metadata: {mark: "zebra"}',
