@@ -65,7 +65,7 @@ async def test_both_have_their_own_run_of_one_name(host: Host, name: str) -> Non
             nodes = (await host.data(LIST, who, filter={"workflowId": filter_}))["workflows"]["nodes"]
             assert nodes == [{"workflowId": name, "runId": run["runId"]}]
         again = (await host.data(START, who, id=name))["startWorkflow"]
-        assert [each["code"] for each in again["userErrors"]] == ["WORKFLOW_ALREADY_STARTED"]
+        assert [each["code"] for each in again["userErrors"]] == ["ALREADY_STARTED"]
     other = await host.data("query ($id: ID!) { node(id: $id) { id } }", ACME, id=theirs["id"])
     assert other == {"node": None}
 
