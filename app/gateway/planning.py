@@ -40,7 +40,9 @@ class Planning:
         is_made_up = wanted.workflow_id is None
         return Start(
             namespace=namespace,
-            workflow_id=wanted.workflow_id or f"{wanted.workflow_type}-{request_id}",
+            workflow_id=self._reading.ids.new(
+                caller.identity, tenant, environment, wanted.workflow_id or f"{wanted.workflow_type}-{request_id}"
+            ),
             workflow_type=wanted.workflow_type,
             task_queue=wanted.task_queue or (definition.task_queue if definition else ""),
             input=wanted.input,

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.datastructures import Secret
 
-from app.settings.casts import amounts, boolean, names, networks, not_negative, one_of, port, positive
+from app.settings.casts import amounts, boolean, names, networks, not_negative, one_of, port, positive, tenant
 from app.settings.reading import read, setting
 
 
@@ -21,6 +21,12 @@ class Settings:
 
     database_url: Secret | None = setting(
         "DATABASE_URL", None, Secret, "PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name"
+    )
+    migration_url: Secret | None = setting(
+        "TIDELINE_MIGRATION_URL",
+        None,
+        Secret,
+        "the same database by a role that owns it, for `migrate` alone; else DATABASE_URL",
     )
     database_pool: int = setting("TIDELINE_DATABASE_POOL", 10, positive(int), "connections to Postgres a process")
     bus_url: Secret | None = setting(
@@ -41,8 +47,15 @@ class Settings:
     default_tenant: str = setting(
         "TIDELINE_DEFAULT_TENANT",
         "default",
-        str,
-        "tenant of runs whose search attributes and memo name none",
+        tenant,
+        "tenant of runs whose search attributes and memo name none; - for nobody's, which only a platform sees",
+    )
+    workflow_ids: str = setting(
+        "TIDELINE_WORKFLOW_IDS",
+        "",
+        one_of("shared", "tenant"),
+        "tenant: each tenant and environment has workflow ids of its own, which Temporal knows with both before them;"
+        " shared: all use the namespace's. Else tenant where callers must say who they are",
     )
     default_environment: str = setting(
         "TIDELINE_DEFAULT_ENVIRONMENT", "default", str, "environment of runs that name none"

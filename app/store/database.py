@@ -7,8 +7,10 @@ connection to a failed commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -16,7 +18,8 @@ import databases
 import orjson
 
 from app.errors import DatabaseUnavailable
-from app.store.failures import checked_url, translated, unavailable
+from app.store.failures import admitted, checked_url, translated, unavailable
+from app.store.sight import EVERYTHING, Session, Sight, of_caller
 
 Row = asyncpg.Record
 Connection = Any
@@ -29,6 +32,8 @@ class Database:
     Every method raises DatabaseUnavailable where Postgres, or a free connection, cannot be had within
     `acquire_timeout` seconds, and DeadlineExceeded for a statement that takes longer than `statement_timeout`
     seconds. `statements` counts the round trips.
+
+    It sees every tenant; `walled` is the same pool for what is asked on behalf of a caller.
     """
 
     def __init__(
@@ -41,7 +46,8 @@ class Database:
         application_name: str = "tideline",
     ) -> None:
         """Raises ConfigurationError for a URL that is not one of Postgres's."""
-        self.statements = 0
+        self._spent = _Spent()
+        self._sight: Callable[[], Sight] = _everything
         self._acquire_timeout = acquire_timeout
         # The driver reads the whole URL itself, since `databases` does not know all of what it may say.
         parts: dict[str, Any] = dict.fromkeys(("host", "port", "user", "password", "database"))
@@ -54,8 +60,9 @@ class Database:
             timeout=acquire_timeout,
             command_timeout=statement_timeout + 2,
             max_inactive_connection_lifetime=60.0,
-            init=prepare,
+            init=_begin,
             reset=_keep,
+            connection_class=Session,
             server_settings={
                 "application_name": application_name,
                 "statement_timeout": str(int(statement_timeout * 1000)),
@@ -67,6 +74,29 @@ class Database:
                 "enable_parallel_append": "off",
             },
         )
+
+    @property
+    def statements(self) -> int:
+        return self._spent.statements
+
+    @statements.setter
+    def statements(self, value: int) -> None:
+        self._spent.statements = value
+
+    @property
+    def walled(self) -> Database:
+        """The same pool, whose statements see and change nothing but what the caller who is served sees."""
+        return self._seeing(of_caller)
+
+    @property
+    def everywhere(self) -> Database:
+        """The same pool, whose statements see every tenant, whoever is served."""
+        return self._seeing(_everything)
+
+    def _seeing(self, sight: Callable[[], Sight]) -> Database:
+        view = copy(self)
+        view._sight = sight
+        return view
 
     async def connect(self) -> None:
         """Make the pool. Connects to nothing yet, so that it cannot fail because Postgres is down."""
@@ -99,6 +129,8 @@ class Database:
         except ValueError as error:
             raise unavailable(error) from error
         try:
+            with admitted():
+                await held.raw_connection.see(self._sight())
             yield held.raw_connection
         finally:
             # A release cancelled half way would leave this task with a connection it cannot use again.
@@ -152,9 +184,25 @@ async def prepare(connection: Connection) -> None:
     )
 
 
+async def _begin(connection: Connection) -> None:
+    await prepare(connection)
+    await connection.begin()
+
+
 async def _keep(_: Connection) -> None:
-    """Nothing is set on a pooled connection, so there is nothing to reset: a round trip saved at each
-    release."""
+    """What is set on a pooled connection is what it sees, and is set before each use where it differs: a round trip
+    saved at each release."""
+
+
+def _everything() -> Sight:
+    return EVERYTHING
+
+
+@dataclass
+class _Spent:
+    """What every view of a pool counts together."""
+
+    statements: int = 0
 
 
 def to_json(value: Any) -> bytes:
