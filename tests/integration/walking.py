@@ -1,34 +1,33 @@
-"""Two tenants with the same shapes of data, and a walk over all that the schema lets one of them ask."""
+"""A walk over all that the schema lets one tenant ask of another."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLUnionType,
     build_schema,
     get_named_type,
+    is_list_type,
+    is_non_null_type,
     is_required_argument,
+    is_required_input_field,
 )
 
-from app.api.node import node_id_of
-from app.cursors import seal
-from app.model import Execution, ExecutionRef, WorkflowStatus
-from tests.integration.gateways import Host, member
+from tests.integration.gateways import member
 
 SCHEMA = build_schema((Path(__file__).parents[2] / "schema.graphql").read_text(encoding="utf-8"))
 DEPTH = 3
+OF_WORKERS = {"currentDetails", "interface", "stackTrace"}
+"""What only a worker answers, which there is none of: each would be waited for."""
 MINE, OTHER = member("acme"), member("globex")
 SECRET = "zebra"
 """In everything of the other tenant that nobody who asks has to name."""
@@ -38,6 +37,14 @@ def roots() -> set[str]:
     """Every field that an operation can begin with, such as `Query.workflow`."""
     types = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
     return {f"{each.name}.{name}" for each in types if each is not None for name in each.fields}
+
+
+def payload(root: str) -> str:
+    """The name of a root field's type."""
+    type_, field = root.split(".")
+    parent = SCHEMA.get_type(type_)
+    assert isinstance(parent, GraphQLObjectType)
+    return str(get_named_type(parent.fields[field].type))
 
 
 def whole(root: str, depth: int = DEPTH) -> str:
@@ -66,7 +73,7 @@ def _selected(field: GraphQLField, depth: int) -> str:
 def _below(type_: GraphQLObjectType, depth: int, *, is_one_of_several: bool = False) -> str:
     parts = ["__typename"]
     for name, field in type_.fields.items():
-        if any(is_required_argument(each) for each in field.args.values()):
+        if name in OF_WORKERS or any(is_required_argument(each) for each in field.args.values()):
             continue
         named = get_named_type(field.type)
         if isinstance(named, GraphQLScalarType | GraphQLEnumType):
@@ -78,133 +85,48 @@ def _below(type_: GraphQLObjectType, depth: int, *, is_one_of_several: bool = Fa
     return f"{{ {' '.join(parts)} }}"
 
 
-@dataclass(frozen=True)
-class Names:
-    """What one would have to know to name a tenant's things."""
-
-    tenant: str
-    workflow_id: str
-    closed_id: str
-    run_id: str
-    closed_run_id: str
-    schedule_id: str
-    key_id: str
-    cursor: str
-    place: str
-    token: str
-
-    def fill(self, text: str) -> str:
-        """The text with each `<name>` replaced."""
-        values: Mapping[str, str] = {**vars(self), "node": self.node, "closed_node": self.closed_node}
-        for name, value in values.items():
-            text = text.replace(f"<{name}>", value)
-        return text
-
-    @property
-    def node(self) -> str:
-        return str(node_id_of(ExecutionRef("default", self.workflow_id, self.run_id)))
-
-    @property
-    def closed_node(self) -> str:
-        return str(node_id_of(ExecutionRef("default", self.closed_id, self.closed_run_id)))
-
-    def blurred(self, answer: str) -> str:
-        """The answer with each of the names in the place of its value."""
-        values = {**vars(self), "node": self.node, "closed_node": self.closed_node}
-        for name, value in sorted(values.items(), key=lambda each: -len(each[1])):
-            answer = answer.replace(value, f"<{name}>") if value else answer
-        return answer
+def typed_starts() -> list[str]:
+    """The mutations that start a type of the catalog."""
+    fields = SCHEMA.mutation_type.fields if SCHEMA.mutation_type else {}
+    return [name for name, each in fields.items() if "options" in each.args]
 
 
-def nobodys() -> Names:
-    """Names of the same shape that nothing has."""
-    return Names(
-        tenant=f"t-{uuid.uuid4().hex[:8]}",
-        workflow_id=f"sync-{uuid.uuid4().hex}",
-        closed_id=f"sync-{uuid.uuid4().hex}",
-        run_id=str(uuid.uuid4()),
-        closed_run_id=str(uuid.uuid4()),
-        schedule_id=f"nightly-{uuid.uuid4().hex}",
-        key_id=str(uuid.uuid4()),
-        cursor=seal("nobody", ("x",)),
-        place=seal("nobody", ("x",)),
-        token="",
-    )
+def sample(name: str, tenant: str = MINE.tenant) -> str:
+    """The least input that a typed start takes, written as in a document."""
+    assert SCHEMA.mutation_type is not None
+    return _written(SCHEMA.mutation_type.fields[name].args["input"].type, name, tenant)
 
 
-START = """
-mutation ($id: String!, $mark: String!, $input: JSON!, $memo: JSON!) { startWorkflow(input: {
-  workflowType: $mark, taskQueue: $mark, workflowId: $id, input: [$input], metadata: $memo, memo: $memo, summary: $mark
-}) { execution { runId } consistencyToken userErrors { message } } }
-"""
-SCHEDULE = """
-mutation ($id: String!, $mark: String!, $input: JSON!) { createSchedule(input: {
-  scheduleId: $id, notes: $mark, spec: {intervals: [{everySeconds: 86400}]},
-  action: {workflowType: $mark, taskQueue: $mark, input: [$input]}
-}) { userErrors { message } } }
-"""
-KEY = """
-mutation ($mark: String!) { createApiKey(input: {name: $mark, roles: [VIEWER]}) {
-  apiKey { id } userErrors { message } }
+def _written(type_: Any, name: str, tenant: str) -> str:
+    if is_list_type(type_.of_type if is_non_null_type(type_) else type_):
+        return f"[{_written(get_named_type(type_), name, tenant)}]"
+    named = get_named_type(type_)
+    if isinstance(named, GraphQLInputObjectType):
+        needed = {each: _written(field.type, each, tenant) for each, field in named.fields.items()
+                  if is_required_input_field(field) or each in _WHOSE} | _ALSO.get(named.name, {})  # fmt: skip
+        return f"{{{', '.join(f'{each}: {value}' for each, value in needed.items())}}}"
+    if isinstance(named, GraphQLEnumType):
+        return str(next(iter(named.values)))
+    given = {"tenantId": tenant, "environmentId": MINE.environment}.get(name, "x")
+    return {"Int": "1", "Float": "1.0", "Boolean": "true", "JSON": "{}"}.get(named.name) or f'"{given}"'
+
+
+_WHOSE = {"tenantId", "environmentId"}
+_URL = '"https://example.com/x"'
+_TABLE = {"connection": '"x"', "table": '"demo.x"'}
+_ALSO: dict[str, dict[str, str]] = {
+    "CustomerInput": {"email": '"ada@example.com"'},
+    "DagNodeInput": {"type": '"delay"', "data": "{delay_seconds: 1}"},
+    "RecordSourceInput": {"url": _URL},
+    "PriceSourceInput": {"url": _URL},
+    "PriceDestinationInput": {"url": _URL},
+    "EventTableInput": _TABLE,
+    "EventTargetInput": {"url": _URL},
+    "TaskFileInput": {"connection": '"x"', "path": '"x.csv"'},
+    "RowTargetInput": {**_TABLE, "key": '["x"]'},
+    "TestCycleInput": {"languageModel": '{connection: "x", model: "x"}'},
 }
-"""
-
-
-async def settled(host: Host, tenant: str, mark: str, family: Names | None = None) -> Names:
-    """A tenant with an open run, a closed one that failed, a schedule, an API key, an alert, acts in the audit and
-    statistics; of `family`, whose open run its closed one claims to descend from and to continue."""
-    caller = member(tenant)
-    names = replace(nobodys(), tenant=tenant)
-    variables = {"id": names.workflow_id, "mark": mark, "input": mark, "memo": {"mark": mark}}
-    started = (await host.data(START, caller, **variables))["startWorkflow"]
-    assert started["userErrors"] == []
-    made = await host.data(SCHEDULE, caller, id=names.schedule_id, mark=mark, input=mark)
-    assert made["createSchedule"]["userErrors"] == []
-    key = (await host.data(KEY, caller, mark=mark))["createApiKey"]["apiKey"]
-    names = replace(names, run_id=started["execution"]["runId"], token=started["consistencyToken"], key_id=key["id"])
-    await host.gateway.consistency.write([_closed(names, mark, family or names)])
-    await host.database.execute(
-        "insert into alerts (rule, subject, kind, severity, tenant, environment, namespace, workflow_id, run_id, name,"
-        " message, value, threshold)"
-        " values ($1, $4, 'FAILURE_RATE', 'WARNING', $2, 'default', 'default', $3, $4, $1, $1, 1, 1)",
-        mark, tenant, names.closed_id, names.closed_run_id,
-    )  # fmt: skip
-    cursors = await host.data(
-        "{ workflows(first: 1) { edges { cursor } } audit(first: 1) { edges { cursor } } }", caller
-    )
-    return replace(
-        names,
-        cursor=cursors["workflows"]["edges"][0]["cursor"],
-        place=cursors["audit"]["edges"][0]["cursor"],
-    )
-
-
-def _closed(names: Names, mark: str, family: Names) -> Execution:
-    now = datetime.now(UTC)
-    return Execution(
-        namespace="default",
-        workflow_id=names.closed_id,
-        run_id=names.closed_run_id,
-        workflow_type=mark,
-        task_queue=mark,
-        status=WorkflowStatus.FAILED,
-        start_time=now,
-        close_time=now,
-        tenant=names.tenant,
-        environment="default",
-        parent_workflow_id=family.workflow_id,
-        parent_run_id=family.run_id,
-        root_workflow_id=family.workflow_id,
-        root_run_id=family.run_id,
-        previous_run_id=family.run_id,
-        created_by=mark,
-        metadata={"mark": mark},
-        memo={"mark": mark, "metadata": {"mark": mark}},
-        search_attributes={},
-        summary=mark,
-        failure_type=mark,
-        failure_message=mark,
-    )
+"""What an input needs besides what the schema says."""
 
 
 def shown(answer: Any) -> str:
