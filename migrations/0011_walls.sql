@@ -119,29 +119,40 @@ select wall(name, 'nobody') from unnest(array[
 -- Lists that name no tenant read it; a caller's always do.
 grant select on type_statistics to tideline_caller;
 
--- What callers find under these names. Under row security an index answers only for operators that are marked
--- leakproof, which those on words, letters and JSON are not; a view puts the same condition without that. Nothing is
--- given away: who could look at rows by a function of their own could set another scope as well.
+-- What callers find under these names, those of one environment in tideline_callers and those of all of a tenant's in
+-- tideline_tenants. Under row security an index answers only for operators that are marked leakproof, which those on
+-- words, letters and JSON are not; a view puts the same condition without that. Nothing is given away: who could look
+-- at rows by a function of their own could set another scope as well. There are two of each since the planner has no
+-- idea how many rows an `or` of settings leaves, and reads a page the long way round.
 create schema tideline_callers;
-grant usage on schema tideline_callers to tideline_caller;
+create schema tideline_tenants;
 
 create view tideline_callers.executions as
 select * from executions
 where tenant = nullif(current_setting('tideline.tenant', true), '')
-    and (environment = current_setting('tideline.environment', true)
-        or current_setting('tideline.environment', true) = '');
+    and environment = current_setting('tideline.environment', true);
+
+create view tideline_tenants.executions as
+select * from executions
+where tenant = nullif(current_setting('tideline.tenant', true), '')
+    and current_setting('tideline.environment', true) = '';
 
 create view tideline_callers.execution_totals as
 select namespace, workflow_type, status, slot, runs from execution_counts
 where tenant = nullif(current_setting('tideline.tenant', true), '')
-    and (environment = current_setting('tideline.environment', true)
-        or current_setting('tideline.environment', true) = '');
+    and environment = current_setting('tideline.environment', true);
 
-grant select on tideline_callers.executions, tideline_callers.execution_totals to tideline_caller;
+create view tideline_tenants.execution_totals as
+select namespace, workflow_type, status, slot, runs from execution_counts
+where tenant = nullif(current_setting('tideline.tenant', true), '')
+    and current_setting('tideline.environment', true) = '';
 
--- What is done to many runs on behalf of a caller is done by the platform, to runs that it finds through this view.
-grant usage on schema tideline_callers to tideline_platform;
-grant select on tideline_callers.executions to tideline_platform;
+grant usage on schema tideline_callers, tideline_tenants to tideline_caller;
+grant select on all tables in schema tideline_callers, tideline_tenants to tideline_caller;
+
+-- What is done to many runs on behalf of a caller is done by the platform, to runs that it finds through these views.
+grant usage on schema tideline_callers, tideline_tenants to tideline_platform;
+grant select on tideline_callers.executions, tideline_tenants.executions to tideline_platform;
 
 alter table batches add column understood jsonb;
 

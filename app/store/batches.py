@@ -18,7 +18,7 @@ from app.model import ExecutionRef, Json
 from app.store.database import Connection, Database, Row
 from app.store.listing.conditions import Conditions, conditions_of
 from app.store.listing.filter import Filter
-from app.store.sight import CALLERS_SCHEMA
+from app.store.sight import schema_of
 
 MAX_BATCH = 100_000
 KEPT_FAILURES = 100
@@ -180,7 +180,7 @@ class Batches:
                 order.tenant,
                 order.environment or "",
             )
-            yield connection, f"{CALLERS_SCHEMA}.executions"
+            yield connection, f"{schema_of(order.environment)}.executions"
 
     async def _due(self, job_id: str, limit: int) -> list[Item]:
         rows = await self._database.fetch(

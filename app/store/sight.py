@@ -11,7 +11,6 @@ import asyncpg
 
 PLATFORM, CALLER = "tideline_platform", "tideline_caller"
 """The roles in Postgres: the first sees every tenant, the second the scope that is set, and writes nothing."""
-CALLERS_SCHEMA = "tideline_callers"
 
 
 class Sight(NamedTuple):
@@ -20,6 +19,11 @@ class Sight(NamedTuple):
     tenant: str | None = None
     environment: str | None = None
     is_everything: bool = False
+
+
+def schema_of(environment: str | None) -> str:
+    """Where those find their runs who see one environment of a tenant, or all of them."""
+    return "tideline_tenants" if environment is None else "tideline_callers"
 
 
 EVERYTHING = Sight(is_everything=True)
@@ -74,4 +78,4 @@ class Session(asyncpg.Connection):
     def _settings(self, sight: Sight) -> tuple[Any, ...]:
         if sight.is_everything:
             return PLATFORM, "", "", self._path
-        return CALLER, sight.tenant or "", sight.environment or "", f"{CALLERS_SCHEMA}, {self._path}"
+        return CALLER, sight.tenant or "", sight.environment or "", f"{schema_of(sight.environment)}, {self._path}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -55,13 +53,6 @@ async def fill(owner: Any, table: str, tenant: str) -> None:
         f"insert into {table} ({names}) select {', '.join(values)} from (select $1::text) as it on conflict do nothing",
         tenant,
     )
-
-
-@pytest.fixture
-async def owner(database: str) -> AsyncIterator[Any]:
-    owner = await asyncpg.connect(database)
-    yield owner
-    await owner.close()
 
 
 async def tables_of(owner: Any) -> set[str]:
@@ -131,6 +122,17 @@ async def test_a_list_that_forgets_its_tenant_has_only_the_callers_runs(owner: A
     assert (await runs.page(Listing())).items == ()
 
 
+async def test_who_sees_one_environment_does_not_find_the_others_of_the_tenant(owner: Any, db: Database) -> None:
+    await fill(owner, "executions", ACME)
+    for schema in ("tideline_callers", "tideline_tenants"):
+        for table in ("executions", "execution_totals"):
+            counted = []
+            for sight in (Sight(ACME), Sight(ACME, ACME), Sight(ACME, "nowhere"), NOTHING):
+                with seeing(sight):
+                    counted.append(await db.walled.fetchval(f"select count(*) from {schema}.{table}"))
+            assert counted == [int(schema == "tideline_tenants"), int(schema == "tideline_callers"), 0, 0], table
+
+
 async def test_what_is_seen_changes_with_who_is_served_on_one_connection(owner: Any, database: str) -> None:
     for tenant in (ACME, OTHER):
         await fill(owner, "executions", tenant)
@@ -154,15 +156,6 @@ async def test_what_is_seen_changes_with_who_is_served_on_one_connection(owner: 
         await asyncio.gather(seen(ACME), seen(OTHER), everything())
     finally:
         await db.close()
-
-
-@pytest.fixture
-async def login(owner: Any, database: str) -> AsyncIterator[str]:
-    """The URL of a role that logs in and owns nothing."""
-    name = f"app_{uuid.uuid4().hex[:12]}"
-    await owner.execute(f"create role {name} login")
-    yield database.replace("postgres:@", f"{name}:@").replace("postgres@", f"{name}@")
-    await owner.execute(f"drop owned by {name}; drop role {name}")
 
 
 async def test_a_role_that_logs_in_serves_once_it_is_admitted(login: str, database: str) -> None:
