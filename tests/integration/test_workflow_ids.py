@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -11,13 +12,21 @@ import orjson
 import pytest
 
 from app.access import Role
+from app.access.workflow_ids import WorkflowIds
 from app.api.engine import Operation
+from app.cursors import seal
+from app.errors import BadUserInput, DeadlineExceeded
 from app.gateway import Caller
+from app.gateway.consistency import Consistency, Written
+from app.gateway.seeing import serving
 from app.settings import Settings
+from app.store import Executions
+from app.temporal.connection import Tenancy
 from tests.conftest import TemporalServer
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 
 ACME, OTHER = member("acme"), member("globex")
+APART = WorkflowIds(apart=True)
 START = """
 mutation ($id: String!) { startWorkflow(input: {workflowType: "Nothing", taskQueue: "nobody", workflowId: $id}) {
   created execution { id workflowId runId tenant } userErrors { code message } } }
@@ -99,6 +108,59 @@ async def test_a_stream_says_the_name_that_its_caller_does(host: Host, name: str
     async with aclosing(host.engine.stream(Operation(document, {}), Caller(ACME, "request-1"))) as stream:
         answer = orjson.loads((await anext(stream)).body)
     assert answer["data"]["workflow"] == {"workflowId": name, "status": "RUNNING"}
+
+
+async def test_what_is_told_of_a_run_names_it_as_its_caller_does(host: Host, name: str) -> None:
+    await started(host, ACME, name)
+    document = """query ($id: String!) { workflow(workflowId: $id) { events(first: 1) { nodes { attributes } } } }"""
+    [event] = (await host.data(document, ACME, id=name))["workflow"]["events"]["nodes"]
+    assert event["attributes"]["workflowId"] == name
+    [event] = (await host.data(document, id=f"acme/default/{name}"))["workflow"]["events"]["nodes"]
+    assert event["attributes"]["workflowId"] == f"acme/default/{name}"
+    stop = "mutation ($id: String!) { terminateWorkflow(input: {workflowId: $id}) { userErrors { message } } }"
+    assert (await host.data(stop, ACME, id=name))["terminateWorkflow"]["userErrors"] == []
+    [again] = (await host.data(stop, ACME, id=name))["terminateWorkflow"]["userErrors"]
+    assert again == {"message": f"Workflow '{name}' has closed already."}
+    erase = "mutation ($id: String!) { deleteWorkflow(input: {workflowId: $id}) { workflowId userErrors { code } } }"
+    assert (await host.data(erase, ACME, id=name))["deleteWorkflow"] == {"workflowId": name, "userErrors": []}
+    audit = "query ($id: String!) { audit(filter: {workflowId: $id}) { nodes { action workflowId } } }"
+    acts = (await host.data(audit, member("acme", Role.ADMIN), id=name))["audit"]["nodes"]
+    assert {each["action"] for each in acts} == {"startWorkflow", "terminateWorkflow", "deleteWorkflow"}
+    assert {each["workflowId"] for each in acts} == {name}
+
+
+async def test_who_names_a_run_by_a_token_of_its_own_making_waits_as_for_nothing(host: Host, name: str) -> None:
+    """A token is no secret: whoever writes one learns nothing of another's runs."""
+    theirs = await started(host, OTHER, name)
+    consistency = Consistency(host.temporal, Executions(host.database.walled), asyncio.Event().wait, wait=0.3)
+    for workflow_id, run_id in ((f"globex/default/{name}", theirs["runId"]), ("sync-0", str(uuid.uuid4()))):
+        forged = Written("default", workflow_id, run_id, "RUNNING", False, "acme", "default")
+        with serving(ACME, APART), pytest.raises(DeadlineExceeded, match="Ask again"):
+            await consistency.reached(ACME, seal("consistency", forged))
+    honest = Written("default", f"globex/default/{name}", theirs["runId"], "RUNNING", False, "globex", "default")
+    with pytest.raises(BadUserInput) as told:
+        await consistency.reached(ACME, seal("consistency", honest))
+    with pytest.raises(BadUserInput) as damaged:
+        await consistency.reached(ACME, "nonsense")
+    assert told.value.message == damaged.value.message
+    await consistency.reached(OTHER, seal("consistency", honest))
+
+
+async def test_runs_of_nobody_are_the_platforms(temporal: TemporalServer, database: str, name: str) -> None:
+    settings = Settings(workflow_ids="tenant")
+    async with hosted(temporal.address, database, settings=settings, tenancy=Tenancy("", "default")) as host:
+        handle = await temporal.client.start_workflow("Nothing", id=name, task_queue="nobody")
+        assert (await host.data(READ, id=name))["workflow"]["tenant"] == ""
+        run = await host.gateway.reading.execution(ANYBODY, None, name, None)
+        assert run is not None
+        await host.gateway.consistency.write([run])
+        listed = {"workflowId": {"equals": name}}
+        assert len((await host.data(LIST, filter=listed))["workflows"]["nodes"]) == 1
+        for who in (ACME, member("default"), member("")):
+            assert (await host.data(LIST, who, filter=listed))["workflows"]["nodes"] == [], who.tenant
+        for who in (ACME, member("default")):
+            assert (await host.data(READ, who, id=name))["workflow"] is None
+        await handle.terminate()
 
 
 async def test_schedules_are_called_like_runs(host: Host, name: str) -> None:

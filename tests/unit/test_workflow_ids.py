@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access import Identity, Role, Scope
-from app.access.workflow_ids import SHARED, WorkflowIds, part_of, without
+from app.access.workflow_ids import SHARED, WorkflowIds, part_of, plainly, without
 
 APART = WorkflowIds(apart=True)
 TEXT = st.text(max_size=8)
@@ -51,3 +51,24 @@ def test_two_tenants_never_have_one_id(a: str, b: str, c: str, d: str, one: str,
     if (a, b) != (c, d):
         assert first != part_of(c, d) + other
         assert without(part_of(c, d), first) == first
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "plain"),
+    [
+        ("acme/prod/", "There is no workflow 'acme/prod/sync-1'.", "There is no workflow 'sync-1'."),
+        ("acme/prod/", "Signal go sent to acme/prod/sync-1", "Signal go sent to sync-1"),
+        ("acme/prod/", "acme/prod/a (acme/prod/b)", "a (b)"),
+        ("acme/prod/", "'acme/prod/acme/prod/x'", "'acme/prod/x'"),
+        (
+            "acme/prod/",
+            "'globex/prod/x', my-acme/prod/x and acme/prod/",
+            "'globex/prod/x', my-acme/prod/x and acme/prod/",
+        ),
+        ("it's/p/", 'There is no workflow "it\'s/p/x".', 'There is no workflow "x".'),
+        ("a\\b/p/", f"There is no workflow {'a' + chr(92) + 'b/p/x'!r}.", "There is no workflow 'x'."),
+        ("", "acme/prod/sync-1", "acme/prod/sync-1"),
+    ],
+)
+def test_a_sentence_names_workflows_as_its_reader_does(part: str, text: str, plain: str) -> None:
+    assert plainly(part, text) == plain
