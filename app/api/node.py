@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 import orjson
 import strawberry
 
-from app.api.compiled import Wrapper
+from app.api.compiled import Wrapper, reads
 from app.errors import BadUserInput
-from app.model import Activity, Execution, ExecutionRef, TimelineItem
+from app.model import Activity, Execution, ExecutionRef, Glimpse, TimelineItem
 from app.store.alerts import Alert
 
 T = TypeVar("T")
@@ -36,7 +36,9 @@ class Bound(Wrapper, Generic[T]):
 
 @strawberry.interface(description="Anything that has a global id.")
 class Node:
-    @strawberry.field(description="Unique among all nodes; opaque.")
+    @strawberry.field(
+        description="Unique among all nodes; opaque.", metadata=reads("namespace", "workflow_id", "run_id")
+    )
     @staticmethod
     def id(root: strawberry.Parent[object]) -> strawberry.ID:
         return node_id(root)
@@ -45,7 +47,7 @@ class Node:
 def node_id(value: object) -> strawberry.ID:
     """The global id of a run, of a part of one, or of an alert."""
     match value:
-        case Execution():
+        case Execution() | Glimpse():
             return node_id_of(value.ref)
         case ExecutionRef():
             return node_id_of(value)

@@ -82,6 +82,25 @@ class Execution:
         return made
 
 
+class Glimpse:
+    """Some attributes of a run, where it is known that no others are read: any other raises AttributeError."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    status: WorkflowStatus
+
+    @property
+    def ref(self) -> ExecutionRef:
+        return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+
+    @classmethod
+    def made_of(cls, values: dict[str, Any]) -> Glimpse:
+        made = cls()
+        made.__dict__ = values
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What Temporal's describe says of a run now."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 from app.log import logger
-from app.model import ChangeKind, Execution, ExecutionRef, Page, WorkflowStatus
+from app.model import ChangeKind, Execution, ExecutionRef, Glimpse, Page, WorkflowStatus
 from app.store.database import Database, Row
 from app.store.listing import Count, Counted, Filter, Listing, window_of
 
 log = logger(__name__)
+T = TypeVar("T")
 
 OPEN = "('RUNNING', 'PAUSED')"
 COLUMNS = tuple(each.name for each in fields(Execution))
@@ -194,10 +195,18 @@ class Executions:
         `has_next` and `has_previous` tell whether the filter has runs behind and ahead of the window; on the
         side of a given position or offset, there is taken to be one.
         """
-        statement, arguments = window_of(COLUMNS, listing)
+        return await self._window(listing, COLUMNS, execution_of)
+
+    async def glimpses(self, listing: Listing, attributes: Collection[str]) -> Page[Glimpse]:
+        """As `page`, but only these attributes of the runs are read."""
+        columns = tuple(column for column in COLUMNS if column in attributes) or ("run_id",)
+        return await self._window(listing, columns, glimpse_of)
+
+    async def _window(self, listing: Listing, columns: Sequence[str], made: Callable[[Row], T]) -> Page[T]:
+        statement, arguments = window_of(columns, listing)
         rows = await self._database.fetch(statement, *arguments)
         more = len(rows) > listing.limit
-        items = [execution_of(row) for row in rows[: listing.limit]]
+        items = [made(row) for row in rows[: listing.limit]]
         if listing.from_end:
             items.reverse()
         return Page(
@@ -287,6 +296,13 @@ def columns_of(refs: Sequence[ExecutionRef]) -> tuple[list[str], list[str], list
 
 def ref_of(row: Row) -> ExecutionRef:
     return ExecutionRef(row["namespace"], row["workflow_id"], row["run_id"])
+
+
+def glimpse_of(row: Row) -> Glimpse:
+    values: dict[str, Any] = dict(row.items())
+    if "status" in values:
+        values["status"] = _STATUSES[values["status"]]
+    return Glimpse.made_of(values)
 
 
 def execution_of(row: Row, width: int | None = None) -> Execution:

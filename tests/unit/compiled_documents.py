@@ -25,6 +25,7 @@ from app.api.types.activity import Activity, ActivityConnection
 from app.api.types.execution import WorkflowConnection, WorkflowExecution
 from app.api.types.timeline import TimelineItem
 from app.model import ActivityStatus, FailureKind, TimelineKind, TimelineStatus, WorkflowStatus
+from app.store.archive import Archived
 
 
 @strawberry.type
@@ -234,12 +235,21 @@ class Root:
     deep: Any
 
 
+class Parts(Archived, frozen=True):
+    activities: Any
+    timeline: Any
+    phases: Any
+    compensations: Any
+
+
 @dataclass
 class Loaders:
     """Every run did the same."""
 
     projection: model.Projection
     fails: bool
+    archived: dict[int, Parts] = field(default_factory=dict, repr=False)
+    """By the id of the run's object: each keeps its own for as long as it is asked for."""
 
     async def view(self, execution: model.Execution) -> model.RunView:
         if self.fails:
@@ -249,7 +259,11 @@ class Loaders:
     async def projections(self, executions: Any, _parts: Any) -> list[Any]:
         if self.fails:
             return [LookupError("the history cannot be read") for _ in executions]
-        return [self.projection for _ in executions]
+        return [self.archived.setdefault(id(each), self.parts()) for each in executions]
+
+    def parts(self) -> Parts:
+        done = self.projection
+        return Parts(done.activities, done.timeline, done.phases, done.compensations)
 
 
 @dataclass

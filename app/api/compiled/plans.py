@@ -22,7 +22,9 @@ from graphql import (
 from graphql.execution import VariableValues
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
+from app.api.compiled.kept import Kept
 from app.api.compiled.plain import reading
+from app.api.compiled.reads import Names, Reader
 from app.api.compiled.writing import Mixed, Plain, Selected, Writer
 
 MAX_VARIANTS = 16
@@ -50,6 +52,7 @@ class Variant:
 
     schema: GraphQLSchema
     plans: dict[tuple[Any, ...], Plan] = field(default_factory=dict)
+    reads: dict[tuple[Any, ...], Names | None] = field(default_factory=dict)
     fields: int = 0
 
     def plan(self, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Plan:
@@ -59,6 +62,28 @@ class Variant:
         if plan is None:
             plan = self.plans[key] = self._made(type_, details, collect)
         return plan
+
+    def read(self, of: str, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Names | None:
+        """The attributes that a selection reads of the objects of one type in it; None stands for any."""
+        key = (of, type_, *[id(each.node) for each in details])
+        if key not in self.reads:
+            self.reads[key] = self._read(of, type_, details, collect)
+        return self.reads[key]
+
+    def _read(self, of: str, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Names | None:
+        reader = Reader(
+            of,
+            lambda below, nested: self.read(of, below, nested, collect),
+            lambda below, nested: self.plan(below, nested, collect).plain is not None,
+        )
+        selected = self._selected(type_, collect(type_, details))
+        found: Names = frozenset()
+        for each in selected or ():
+            names = reader.of(type_, each)
+            if names is None:
+                return None
+            found |= names
+        return None if selected is None else found
 
     def _made(self, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Plan:
         selected = self._selected(type_, collect(type_, details))
@@ -90,8 +115,9 @@ class Variant:
 class Plans:
     """All plans of a document, which must outlive them: they are found by its nodes."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, kept: Kept | None = None) -> None:
         self._schema = schema
+        self.kept = kept or Kept()
         self._deciding = tuple(sorted(set(_deciding(document))))
         self._variants: dict[tuple[Any, ...], Variant] = {}
 

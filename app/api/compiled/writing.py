@@ -143,14 +143,14 @@ class Writer:
             return None
         loaded = function.loaded
         source = f"{function.parameter}=source" if function.parameter else "source"
-        read = (
-            f"{self.bind(function.call)}({source}, {loaded.argument}=found.{loaded.part},"
-            f" **x.arguments({self.bind(field.definition)}, {self.bind(field.details)}))"
-        )
+        read = f"{self.bind(function.call)}({source}, {loaded.argument}=found.{loaded.part}, **arguments)"
         value = self.value(field.definition.type, read, field.details)
-        if value is not None:
-            loads.append(loaded)
-        return value
+        if value is None:
+            return None
+        loads.append(loaded)
+        made = self.bind(self.function("source, found, arguments", [f"return {value}"]))
+        arguments = f"x.arguments({self.bind(field.definition)}, {self.bind(field.details)})"
+        return f"x.made({made}, {self.bind(loaded)}, source, found, {arguments})"
 
     def entry(self, field: Selected) -> str | None:
         """The expression of one field's value; None where it is not plain."""
