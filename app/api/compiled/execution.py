@@ -28,6 +28,7 @@ from app.api.compiled.loaded import Loaded
 from app.api.compiled.plain import SOURCES
 from app.api.compiled.plans import ORDINARY, Plan, Plans
 from app.api.compiled.reads import Names
+from app.api.compiled.resolver import Resolver
 from app.api.compiled.writing import Mixed
 
 
@@ -40,6 +41,54 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
         self._variant = plans.variant(self.variable_values) if plans is not None and usable else None
         self._kept = plans.kept if plans is not None else None
         self._converted: dict[int, dict[str, Any]] = {}
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        resolver = None if self._variant is None else self._variant.resolver(parent_type, field_details_list)
+        if resolver is None:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        kind = resolver.field.type
+        info = self.build_resolve_info(resolver.field, resolver.nodes, parent_type, path)
+        try:
+            result = resolver.result(source, info, self._arguments)
+            if self.is_awaitable(result):
+                return self.complete_awaitable_value(kind, field_details_list, info, path, result, position_context)
+            completed = self.complete_value(kind, field_details_list, info, path, result, position_context)
+        except Exception as error:  # noqa: BLE001 - raised again where the field cannot be null
+            self.handle_field_error(error, kind, field_details_list, path)
+            return None
+        return self._settled(completed, kind, field_details_list, path) if self.is_awaitable(completed) else completed
+
+    async def _settled(
+        self, completed: Awaitable[Any], kind: GraphQLOutputType, details: FieldDetailsList, path: Path
+    ) -> Any:
+        try:
+            return await completed
+        except Exception as error:  # noqa: BLE001 - as above
+            self.handle_field_error(error, kind, details, path)
+            return None
+
+    def _arguments(self, resolver: Resolver, info: Any) -> dict[str, Any]:
+        field = resolver.field
+        node = resolver.nodes[0]
+        given = get_argument_values(field, node, self.variable_values, None, self.hide_suggestions)
+        return self._python_arguments(field, given, info)
+
+    def _python_arguments(self, field: GraphQLField, given: dict[str, Any], info: Any) -> dict[str, Any]:
+        converter = self.schema.extensions["strawberry-definition"].schema_converter
+        return convert_arguments(
+            given,
+            field.extensions["strawberry-definition"].arguments,
+            scalar_registry=converter.scalar_registry,
+            config=converter.config,
+            info=info,
+        )
 
     def complete_object_value(
         self,
@@ -165,13 +214,5 @@ class CompiledExecution(StrawberryGraphQLCoreExecutionContext):
         if known is None:
             node = details[0].node
             given = get_argument_values(field, node, self.variable_values, None, self.hide_suggestions)
-            definition = field.extensions["strawberry-definition"]
-            converter = self.schema.extensions["strawberry-definition"].schema_converter
-            known = self._converted[id(details)] = convert_arguments(
-                given,
-                definition.arguments,
-                scalar_registry=converter.scalar_registry,
-                config=converter.config,
-                info=None,
-            )
+            known = self._converted[id(details)] = self._python_arguments(field, given, None)
         return known

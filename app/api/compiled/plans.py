@@ -25,6 +25,7 @@ from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 from app.api.compiled.kept import Kept
 from app.api.compiled.plain import reading
 from app.api.compiled.reads import Names, Reader
+from app.api.compiled.resolver import Resolver, resolver_of
 from app.api.compiled.writing import Mixed, Plain, Selected, Writer
 
 MAX_VARIANTS = 16
@@ -53,6 +54,7 @@ class Variant:
     schema: GraphQLSchema
     plans: dict[tuple[Any, ...], Plan] = field(default_factory=dict)
     reads: dict[tuple[Any, ...], Names | None] = field(default_factory=dict)
+    resolvers: dict[tuple[Any, ...], Resolver | None] = field(default_factory=dict)
     fields: int = 0
 
     def plan(self, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Plan:
@@ -62,6 +64,18 @@ class Variant:
         if plan is None:
             plan = self.plans[key] = self._made(type_, details, collect)
         return plan
+
+    def resolver(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Resolver | None:
+        """How to resolve a field; None for one that is left to the ordinary way."""
+        key = (type_, *[id(each.node) for each in details])
+        try:
+            return self.resolvers[key]
+        except KeyError:
+            definition = self.schema.get_field(type_, details[0].node.name.value)
+            found = None if definition is None else resolver_of(definition, details)
+            if len(self.resolvers) < MAX_FIELDS:
+                self.resolvers[key] = found
+            return found
 
     def read(self, of: str, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Names | None:
         """The attributes that a selection reads of the objects of one type in it; None stands for any."""

@@ -61,6 +61,7 @@ class Withheld:
 class WorkflowExecution(Node, Contents, Family, Answers):
     namespace: str
     workflow_id: str
+    run_id: strawberry.ID
     workflow_type: str
     task_queue: str
     status: WorkflowStatus
@@ -78,11 +79,6 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, (model.Execution, model.Glimpse))
-
-    @strawberry.field(metadata=reads("run_id"))
-    @staticmethod
-    def run_id(root: Row) -> strawberry.ID:
-        return strawberry.ID(root.run_id)
 
     @strawberry.field(
         graphql_type=JSON,
@@ -127,14 +123,14 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     @strawberry.field(description="Milliseconds from its start to its close, or so far.", metadata=SPAN)
     @staticmethod
     def duration_ms(root: Row) -> float:
-        return milliseconds(root.start_time, root.close_time or datetime.now(UTC)) or 0.0
+        return milliseconds(root.start_time, root.close_time or datetime.now(UTC))
 
     @strawberry.field(
         description="durationMs for a person, in its two largest units, such as 15m 30s or 850ms.", metadata=SPAN
     )
     @staticmethod
     def duration_text(root: Row) -> str:
-        return span(milliseconds(root.start_time, root.close_time or datetime.now(UTC)) or 0.0)
+        return span(milliseconds(root.start_time, root.close_time or datetime.now(UTC)))
 
     @strawberry.field(description=f"Events in its history. {UNREADABLE}")
     @staticmethod
