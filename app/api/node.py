@@ -38,7 +38,8 @@ class Bound(Wrapper, Generic[T]):
 @strawberry.interface(description="Anything that has a global id.")
 class Node:
     @strawberry.field(
-        description="Unique among all nodes; opaque.", metadata=reads("namespace", "workflow_id", "run_id")
+        description="Unique among all nodes; opaque.",
+        metadata=reads("namespace", "workflow_id", "run_id", of=lambda *name: _sealed("WorkflowExecution", *name)),
     )
     @staticmethod
     def id(root: strawberry.Parent[object]) -> strawberry.ID:

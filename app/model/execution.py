@@ -83,22 +83,29 @@ class Execution:
 
 
 class Glimpse:
-    """Some attributes of a run, where it is known that no others are read: any other raises AttributeError."""
+    """Some attributes of a run, where it is known that no others are read: any other raises AttributeError.
 
-    namespace: str
-    workflow_id: str
-    run_id: str
-    status: WorkflowStatus
+    They are its items as well, which is the quicker way to them, with the status as text.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"this glimpse of a run has no {name}") from None
+
+    @property
+    def status(self) -> WorkflowStatus:
+        return WorkflowStatus(self.__getattr__("status"))
 
     @property
     def ref(self) -> ExecutionRef:
         return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
-
-    @classmethod
-    def made_of(cls, values: dict[str, Any]) -> Glimpse:
-        made = cls()
-        made.__dict__ = values
-        return made
 
 
 @dataclass(frozen=True, slots=True)

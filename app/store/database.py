@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import databases
@@ -20,6 +20,7 @@ from app.store.failures import checked_url, translated, unavailable
 from app.store.pool import Lent, Pool
 
 Row = asyncpg.Record
+R = TypeVar("R", bound=Row)
 Connection = Any
 """The driver's connection, whose methods have no types."""
 
@@ -132,6 +133,14 @@ class Database:
             async with self.connection() as connection:
                 self.statements += 1
                 rows: list[Row] = await connection.fetch(sql, *arguments)
+                return rows
+
+    async def fetch_as(self, record: type[R], sql: str, *arguments: Any) -> list[R]:
+        """Rows of another class than asyncpg's own."""
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                rows: list[R] = await connection.fetch(sql, *arguments, record_class=record)
                 return rows
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:

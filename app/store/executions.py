@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 
 from app.log import logger
 from app.model import ChangeKind, Execution, ExecutionRef, Glimpse, Page, WorkflowStatus
 from app.store.database import Database, Row
+from app.store.glimpses import GlimpseRow, page_of
 from app.store.listing import Count, Counted, Filter, Listing, window_of
 
 log = logger(__name__)
-T = TypeVar("T")
 
 OPEN = "('RUNNING', 'PAUSED')"
 COLUMNS = tuple(each.name for each in fields(Execution))
@@ -195,25 +195,15 @@ class Executions:
         `has_next` and `has_previous` tell whether the filter has runs behind and ahead of the window; on the
         side of a given position or offset, there is taken to be one.
         """
-        return await self._window(listing, COLUMNS, execution_of)
+        statement, arguments = window_of(COLUMNS, listing)
+        rows = await self._database.fetch(statement, *arguments)
+        return page_of(listing, [execution_of(row) for row in rows])
 
     async def glimpses(self, listing: Listing, attributes: Collection[str]) -> Page[Glimpse]:
         """As `page`, but only these attributes of the runs are read."""
         columns = tuple(column for column in COLUMNS if column in attributes) or ("run_id",)
-        return await self._window(listing, columns, glimpse_of)
-
-    async def _window(self, listing: Listing, columns: Sequence[str], made: Callable[[Row], T]) -> Page[T]:
         statement, arguments = window_of(columns, listing)
-        rows = await self._database.fetch(statement, *arguments)
-        more = len(rows) > listing.limit
-        items = [made(row) for row in rows[: listing.limit]]
-        if listing.from_end:
-            items.reverse()
-        return Page(
-            items=tuple(items),
-            has_next=listing.before is not None if listing.from_end else more,
-            has_previous=more if listing.from_end else listing.after is not None or listing.offset > 0,
-        )
+        return page_of(listing, await self._database.fetch_as(GlimpseRow, statement, *arguments))
 
     async def count(self, filter_: Filter) -> Count:
         """How many runs the filter has; see `Counted`."""
@@ -296,13 +286,6 @@ def columns_of(refs: Sequence[ExecutionRef]) -> tuple[list[str], list[str], list
 
 def ref_of(row: Row) -> ExecutionRef:
     return ExecutionRef(row["namespace"], row["workflow_id"], row["run_id"])
-
-
-def glimpse_of(row: Row) -> Glimpse:
-    values: dict[str, Any] = dict(row.items())
-    if "status" in values:
-        values["status"] = _STATUSES[values["status"]]
-    return Glimpse.made_of(values)
 
 
 def execution_of(row: Row, width: int | None = None) -> Execution:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_object_type
+from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_object_type
 from graphql.execution.collect_fields import FieldDetailsList
 
 from app.api.compiled.plain import Attribute, Function
@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
 Names = frozenset[str]
 _READS = "reads"
+_OF = "of"
 
 
-def reads(*names: str) -> Mapping[str, Names]:
-    """Metadata of a field: the attributes that it reads of the object, or of the items of the list, that it is of."""
-    return {_READS: frozenset(names)}
+def reads(*names: str, of: Callable[..., Any] | None = None) -> Mapping[str, Any]:
+    """Metadata of a field: the attributes that it reads of the object, or of the items of the list, that it is of.
+    `of` makes its value of theirs, in this order."""
+    return {_READS: frozenset(names), _OF: None if of is None else (of, names)}
+
+
+def made_of(field: GraphQLField) -> tuple[Callable[..., Any], tuple[str, ...]] | None:
+    """The function that makes a field's value, and the attributes of which it does; None where that is not known."""
+    definition = field.extensions.get("strawberry-definition")
+    return definition.metadata.get(_OF) if definition is not None else None
 
 
 class Reader:

@@ -40,7 +40,9 @@ class Resolver:
     is_constant: bool
     arguments: Arguments | None = None
 
-    def result(self, source: Any, info: GraphQLResolveInfo[Any], convert: Callable[[Resolver, Any], dict[str, Any]]) -> Any:
+    def result(
+        self, source: Any, info: GraphQLResolveInfo[Any], convert: Callable[[Resolver, Any], dict[str, Any]]
+    ) -> Any:
         """What the resolver gives; raises what it raises, and what is wrong with the arguments."""
         resolver = self.definition.base_resolver
         assert resolver is not None

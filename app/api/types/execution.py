@@ -29,9 +29,13 @@ from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_ob
 from app.model import ActivityStatus, WorkflowStatus, milliseconds
 
 Row = strawberry.Parent[model.Execution]
-SPAN = reads("start_time", "close_time")
+SPAN = ("start_time", "close_time")
 KIND = ("workflow_type", "tenant", "environment")
 """What a policy of what is withheld goes by."""
+
+
+def lasted(start: datetime, close: datetime | None) -> float:
+    return milliseconds(start, close or datetime.now(UTC))
 
 
 @strawberry.type(description="An activity that undoes earlier work: its summary or id begins with `compensate`.")
@@ -120,17 +124,20 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     def definition(root: Row, info: Info) -> registry.WorkflowDefinition | None:
         return info.context.gateway.registry.find(root.workflow_type)
 
-    @strawberry.field(description="Milliseconds from its start to its close, or so far.", metadata=SPAN)
+    @strawberry.field(
+        description="Milliseconds from its start to its close, or so far.", metadata=reads(*SPAN, of=lasted)
+    )
     @staticmethod
     def duration_ms(root: Row) -> float:
-        return milliseconds(root.start_time, root.close_time or datetime.now(UTC))
+        return lasted(root.start_time, root.close_time)
 
     @strawberry.field(
-        description="durationMs for a person, in its two largest units, such as 15m 30s or 850ms.", metadata=SPAN
+        description="durationMs for a person, in its two largest units, such as 15m 30s or 850ms.",
+        metadata=reads(*SPAN),
     )
     @staticmethod
     def duration_text(root: Row) -> str:
-        return span(milliseconds(root.start_time, root.close_time or datetime.now(UTC)))
+        return span(lasted(root.start_time, root.close_time))
 
     @strawberry.field(description=f"Events in its history. {UNREADABLE}")
     @staticmethod
