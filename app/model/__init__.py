@@ -33,6 +33,7 @@ from app.model.execution import (
     Description,
     Execution,
     ExecutionRef,
+    Glimpse,
     WorkflowStatus,
 )
 from app.model.failure import (
@@ -86,6 +87,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Gap",
+    "Glimpse",
     "Heartbeat",
     "Json",
     "LogPlace",

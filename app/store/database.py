@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import databases
@@ -19,9 +19,11 @@ import orjson
 
 from app.errors import DatabaseUnavailable
 from app.store.failures import admitted, checked_url, translated, unavailable
+from app.store.pool import Lent, Pool
 from app.store.sight import EVERYTHING, Session, Sight, of_caller
 
 Row = asyncpg.Record
+R = TypeVar("R", bound=Row)
 Connection = Any
 """The driver's connection, whose methods have no types."""
 
@@ -75,6 +77,10 @@ class Database:
             },
         )
 
+        # Its own connections belong to tasks; those of its backend, to whoever has them.
+        self._pool = Pool(self._databases._backend.connection, pool_size, acquire_timeout)
+        self._lent: dict[tuple[asyncio.Task[Any] | None, Sight], Lent] = {}
+
     @property
     def statements(self) -> int:
         return self._spent.statements
@@ -105,6 +111,7 @@ class Database:
     async def close(self) -> None:
         try:
             async with asyncio.timeout(5):
+                await self._pool.close()
                 await self._databases.disconnect()
         except TimeoutError:
             raise DatabaseUnavailable("The connections to Postgres did not close in 5 s.") from None
@@ -115,11 +122,28 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """One connection for a while. Inside one task, nested uses share it."""
-        held = self._databases.connection()
+        """One connection for a while. Inside one task, nested uses that see the same share it."""
+        sight = self._sight()
+        key = asyncio.current_task(), sight
+        lent = self._lent.get(key) or await self._taken(sight)
+        self._lent[key] = lent
+        lent.uses += 1
+        is_whole = False
         try:
-            async with asyncio.timeout(self._acquire_timeout):
-                await held.__aenter__()
+            with admitted():
+                await lent.connection.see(sight)
+            yield lent.connection
+            is_whole = True
+        finally:
+            lent.uses -= 1
+            lent.is_whole = lent.is_whole and is_whole
+            if not lent.uses:
+                del self._lent[key]
+                self._pool.give(lent)
+
+    async def _taken(self, sight: Sight) -> Lent:
+        try:
+            return await self._pool.take(lambda connection: bool(connection.sees(sight)))
         except TimeoutError:
             raise DatabaseUnavailable(
                 f"No connection to Postgres was free or could be made in {self._acquire_timeout:g} s."
@@ -128,13 +152,6 @@ class Database:
             raise DatabaseUnavailable("The connections to Postgres are closed.") from None
         except ValueError as error:
             raise unavailable(error) from error
-        try:
-            with admitted():
-                await held.raw_connection.see(self._sight())
-            yield held.raw_connection
-        finally:
-            # A release cancelled half way would leave this task with a connection it cannot use again.
-            await asyncio.shield(held.__aexit__())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -149,6 +166,14 @@ class Database:
             async with self.connection() as connection:
                 self.statements += 1
                 rows: list[Row] = await connection.fetch(sql, *arguments)
+                return rows
+
+    async def fetch_as(self, record: type[R], sql: str, *arguments: Any) -> list[R]:
+        """Rows of another class than asyncpg's own."""
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                rows: list[R] = await connection.fetch(sql, *arguments, record_class=record)
                 return rows
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:

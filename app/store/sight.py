@@ -65,6 +65,10 @@ class Session(asyncpg.Connection):
         self._sight = None
         self._path = await self.fetchval("select current_setting('search_path')")  # type: ignore[no-untyped-call]
 
+    def sees(self, sight: Sight) -> bool:
+        """Whether it does already."""
+        return sight == self._sight
+
     async def see(self, sight: Sight) -> None:
         """See this from now on."""
         if sight == self._sight:
