@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from app.bus import Bus
 from app.gateway.acts import Acts
 from app.gateway.driving import Driver
+from app.gateway.house import House
 from app.gateway.insights import Insights
 from app.gateway.once import Once
 from app.gateway.outcomes import Outcomes
@@ -49,7 +50,9 @@ async def drive(stack: AsyncExitStack, temporal: Temporal, database: Database, b
     return Driver(Batches(database), Runs(temporal, acts, executions, changed))
 
 
-def activities(driver: Driver) -> Sequence[Callable[..., Any]]:
+async def activities(stack: AsyncExitStack, house: House) -> Sequence[Callable[..., Any]]:
+    driver = await drive(stack, house.temporal, house.database, house.bus)
+
     @activity.defn(name=ADVANCE)
     async def advance(request: BatchInput) -> BatchProgress:
         found = await driver.advance(request.job_id, activity.heartbeat)
