@@ -56,7 +56,7 @@ def _text(path: tuple[str, ...], value: str) -> Iterator[Problem]:
 def _tenant_id(request: TenantProvisioningInput) -> Iterator[Problem]:
     if request.tenant_id is not None and not _NAME.fullmatch(request.tenant_id):
         yield ("tenant_id",), _not_a_name("tenant_id", request.tenant_id)
-    elif not _NAME.fullmatch(tenant_id_of(request)):
+    elif request.tenant_name.strip() and not _NAME.fullmatch(tenant_id_of(request)):
         yield ("tenant_id",), f"No tenant_id can be made of the name {request.tenant_name!r}: give one."
 
 

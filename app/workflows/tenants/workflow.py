@@ -77,6 +77,8 @@ class TenantProvisioningWorkflow:
         except (ActivityError, _Cancelled) as error:
             await self._end(error)
         assert made is not None, "the administrator is one of the steps"
+        if self._standing.cancellation is not None:
+            self._standing.refuse("The tenant was there before the provisioning could be cancelled.")
         self._standing.status = "completed"
         self._publish("done", f"Tenant {self._standing.tenant_id} is there")
         return TenantProvisioningResult(
@@ -221,7 +223,7 @@ class TenantProvisioningWorkflow:
             by = f" by {cancellation.requested_by}" if cancellation.requested_by else ""
             reason = cancellation.reason.strip().rstrip(".")
             return f"Cancelled{by}: {reason}." if reason else f"Cancelled{by}."
-        return f"Step {self._standing.step} failed: {said(error)}"
+        return f"Step {self._standing.step} failed: {said(error).rstrip('.')}."
 
     def _left(self) -> str:
         if not self._standing.not_undone:
