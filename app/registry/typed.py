@@ -94,6 +94,7 @@ def definition_of(entry: Entry) -> WorkflowDefinition:
         environment_field=entry.environment_field,
         for_platform=entry.for_platform,
         mutation=None if entry.is_ours else _mutation(entry.name),
+        is_ours=entry.is_ours,
     )
 
 

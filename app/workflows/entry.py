@@ -47,7 +47,7 @@ class Entry:
     for_platform: bool = False
     """Only a platform may start it, and its runs belong to no tenant, so that nobody else sees or touches them."""
     is_ours: bool = False
-    """Started by Tideline itself: it has no mutation of its own."""
+    """Started by Tideline itself, and by nobody else: it has no mutation of its own."""
 
     @property
     def name(self) -> str:

@@ -165,10 +165,10 @@ class Storm:
         now = (await data(f"http://{self.origin}/graphql", RUN, id=follower.variables["id"]))["workflow"]
         last = follower.updates[-1]
         if "progress" in last:
-            assert (last["status"], last["execution"]["runId"]) == (now["status"], now["runId"]), follower.name
-            assert last["progress"] == now["progress"], follower.name
+            assert (last["status"], last["execution"]["runId"]) == (now["status"], now["runId"]), (follower, now)
+            assert last["progress"] == now["progress"], (follower, now)
         else:
-            assert last == {name: now[name] for name in last}, follower.name
+            assert last == {name: now[name] for name in last}, (follower, now)
 
     async def _changes_are_whole(self) -> None:
         connection = await asyncpg.connect(self.cluster.database_url)
