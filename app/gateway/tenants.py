@@ -6,16 +6,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.access import Action, Envelope, Identity, manages_tenants
+from app.access import ANYTHING, Action, Envelope, Identity, manages_tenants
 from app.errors import Forbidden, Refusal
 from app.gateway.caller import Caller, Refused
+from app.gateway.intent import Attempt, Done, Intent, Plan
+from app.gateway.once import Once
 from app.gateway.recording import Recording
-from app.model import ApiKey, Page, Tenant, TenantStatus, TenantUsage
+from app.model import ApiKey, Json, Page, Tenant, TenantStatus, TenantUsage
 from app.store.api_keys import ApiKeys
 from app.store.hand_overs import HandOver, HandOvers
 from app.store.tenants import Tenants as StoredTenants
 
 LONGEST_REASON, LONGEST_TEXT = 500, 200
+_LEASE = 15.0
+"""Seconds, within which a statement has come to its end."""
 _TEXTS = {
     "display_name": "displayName",
     "company_name": "companyName",
@@ -51,6 +55,7 @@ class Tenants:
         hand_overs: HandOvers,
         keys: ApiKeys,
         envelope: Envelope,
+        once: Once,
         recording: Recording,
         announce: Callable[[str], Awaitable[object]],
     ) -> None:
@@ -58,6 +63,7 @@ class Tenants:
         self._hand_overs = hand_overs
         self._keys = keys
         self._envelope = envelope
+        self._once = once
         self._recording = recording
         self._announce = announce
 
@@ -85,38 +91,51 @@ class Tenants:
         """Its administrator's; the caller sees the tenant already."""
         return await self._keys.find(tenant.administrator_key) if tenant.administrator_key else None
 
-    async def update(self, caller: Caller, tenant: str, changes: Mapping[str, Any]) -> TenantOutcome:
+    async def update(
+        self, caller: Caller, tenant: str, changes: Mapping[str, Any], key: str | None = None
+    ) -> TenantOutcome:
         """Change what is set for it, by the columns of the store."""
 
-        async def work() -> Tenant:
-            found = await self._existing(tenant)
-            if problems := wrong(found, changes):
+        async def check() -> None:
+            if problems := wrong(await self._existing(tenant), changes):
                 raise Refused(*problems)
-            changed = await self._tenants.update(tenant, changes)
-            if changed is None:
-                raise _being_made(tenant)
-            return changed
 
-        return await self._done(caller, "updateTenant", {"tenant": tenant, "changed": sorted(changes)}, work)
+        async def work(_: Attempt) -> None:
+            await self._tenants.update(tenant, changes)
 
-    async def suspend(self, caller: Caller, tenant: str, reason: str | None) -> TenantOutcome:
+        detail: dict[str, Json] = {"tenant": tenant, "changed": sorted(changes)}
+        return await self._done(caller, "updateTenant", tenant, {"tenant": tenant, **changes}, detail, check, work, key)
+
+    async def suspend(self, caller: Caller, tenant: str, reason: str | None, key: str | None = None) -> TenantOutcome:
         """Let none of its callers in any more, and end their streams; its runs go on."""
 
-        async def work() -> Tenant:
+        async def check() -> None:
             if reason is not None and len(reason) > LONGEST_REASON:
                 message = f"reason has {len(reason)} characters, and {LONGEST_REASON} are the most."
                 raise Refusal("INVALID_INPUT", message, path=("reason",))
-            return await self._switched(tenant, TenantStatus.ACTIVE, TenantStatus.SUSPENDED, reason)
+            await self._existing(tenant)
 
-        return await self._done(caller, "suspendTenant", {"tenant": tenant, "reason": reason}, work)
+        async def work(attempt: Attempt) -> None:
+            done = await self._tenants.switch(tenant, TenantStatus.ACTIVE, TenantStatus.SUSPENDED, reason)
+            if not done and not attempt.is_again:
+                raise Refusal("ALREADY_SUSPENDED", f"Tenant {tenant!r} is suspended already.", path=("tenant",))
 
-    async def resume(self, caller: Caller, tenant: str) -> TenantOutcome:
+        detail: dict[str, Json] = {"tenant": tenant, "reason": reason}
+        return await self._done(caller, "suspendTenant", tenant, detail, detail, check, work, key)
+
+    async def resume(self, caller: Caller, tenant: str, key: str | None = None) -> TenantOutcome:
         """Let its callers in again."""
 
-        async def work() -> Tenant:
-            return await self._switched(tenant, TenantStatus.SUSPENDED, TenantStatus.ACTIVE, None)
+        async def check() -> None:
+            await self._existing(tenant)
 
-        return await self._done(caller, "resumeTenant", {"tenant": tenant}, work)
+        async def work(attempt: Attempt) -> None:
+            done = await self._tenants.switch(tenant, TenantStatus.SUSPENDED, TenantStatus.ACTIVE, None)
+            if not done and not attempt.is_again:
+                raise Refusal("NOT_SUSPENDED", f"Tenant {tenant!r} is not suspended.", path=("tenant",))
+
+        detail: dict[str, Json] = {"tenant": tenant}
+        return await self._done(caller, "resumeTenant", tenant, detail, detail, check, work, key)
 
     async def claim(self, caller: Caller, id_: str) -> ClaimOutcome:
         """Give out the key that a provisioning has made, once."""
@@ -142,25 +161,43 @@ class Tenants:
             raise _being_made(tenant)
         return found
 
-    async def _switched(self, tenant: str, before: TenantStatus, after: TenantStatus, reason: str | None) -> Tenant:
-        await self._existing(tenant)
-        if not await self._tenants.switch(tenant, before, after, reason):
-            code = "ALREADY_SUSPENDED" if after is TenantStatus.SUSPENDED else "NOT_SUSPENDED"
-            is_ = "suspended already" if after is TenantStatus.SUSPENDED else "not suspended"
-            raise Refusal(code, f"Tenant {tenant!r} is {is_}.", path=("tenant",))
-        return await self._existing(tenant)
-
     async def _done(
-        self, caller: Caller, mutation: str, detail: dict[str, Any], work: Callable[[], Awaitable[Tenant]]
+        self,
+        caller: Caller,
+        mutation: str,
+        tenant: str,
+        given: object,
+        detail: Mapping[str, Json],
+        check: Callable[[], Awaitable[None]],
+        work: Callable[[Attempt], Awaitable[None]],
+        key: str | None,
     ) -> TenantOutcome:
+        async def prepare(_: str) -> Plan:
+            _refuse(caller.identity)
+            await check()
+            return {}
+
+        async def act(attempt: Attempt) -> Done:
+            await work(attempt)
+            return Done({})
+
+        intent = Intent(
+            action=Action.MANAGE_TENANTS,
+            mutation=mutation,
+            input=given,
+            prepare=prepare,
+            act=act,
+            key=key,
+            detail=detail,
+            lease=_LEASE,
+            target=ANYTHING,
+        )
         try:
-            async with self._recording.recorded(self._recording.entry(caller, mutation, None, None, detail)):
-                _refuse(caller.identity)
-                changed = await work()
+            await self._once.perform(caller, intent)
         except Refused as refused:
             return TenantOutcome(refusals=refused.refusals)
-        await self._announce(changed.id)
-        return TenantOutcome(changed)
+        await self._announce(tenant)
+        return TenantOutcome(await self._tenants.find(tenant))
 
 
 def wrong(found: Tenant, changes: Mapping[str, Any]) -> list[Refusal]:

@@ -84,8 +84,8 @@ class Tenants:
         assert row is not None
         return TenantUsage(**dict(row))
 
-    async def update(self, tenant: str, changes: Mapping[str, Any]) -> Tenant | None:
-        """Set columns of `CHANGEABLE`; None where there is no such tenant, or it is still being made."""
+    async def update(self, tenant: str, changes: Mapping[str, Any]) -> None:
+        """Set columns of `CHANGEABLE`; nothing happens to a tenant that is still being made."""
         assert changes.keys() <= CHANGEABLE
         set_ = "".join(f", {name} = ${place}" for place, name in enumerate(changes, 2))
         await self._database.execute(
@@ -93,8 +93,6 @@ class Tenants:
             tenant,
             *changes.values(),
         )
-        found = await self.find(tenant)
-        return found if found is not None and found.status is not TenantStatus.PROVISIONING else None
 
     async def switch(self, tenant: str, before: TenantStatus, after: TenantStatus, reason: str | None) -> bool:
         """Go from one status to the other; whether it was in the first."""

@@ -196,6 +196,7 @@ class _Shared:
             HandOvers(self.database),
             ApiKeys(self.database),
             Envelope(lambda: self.sealer.key_for(PURPOSE)),
+            self.once,
             self.recording,
             self.tenant_changed,
         )

@@ -12,8 +12,6 @@ from temporalio.client import WorkflowFailureError, WorkflowHistory, WorkflowUpd
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import Replayer
 
-from app.store.database import Database
-from app.store.provisioning import AlreadyThere, Maker, Provisioning, Undone
 from app.workflows.tenants.workflow import TASK_QUEUE, TenantProvisioningWorkflow
 from tests.conftest import TemporalServer
 from tests.integration.worker_process import worker_process
@@ -288,45 +286,6 @@ async def waits_for_lock(estate: Estate) -> bool:
             " where d.datname = current_database() and not l.granted"
         )
     )
-
-
-async def test_an_attempt_that_comes_late_makes_nothing(db: Database) -> None:
-    """The run has been taken back while nobody could say what had become of the attempt."""
-    making, maker = Provisioning(db), Maker("acme", "workflow", "run")
-
-    async def create() -> None:
-        await making.create(maker, display_name="Acme", company_name=None, created_by="ops")
-
-    await create()
-    await making.create_environments(maker, ["production"])
-    await making.deactivate(maker)
-    for late in (
-        making.activate(maker),
-        making.create_environments(maker, ["staging"]),
-        making.set(maker, roles=["ADMIN"]),
-    ):
-        with pytest.raises(Undone):
-            await late
-    await making.remove(maker)
-    with pytest.raises(Undone):
-        await create()
-    assert await db.fetchval("select count(*) from tenants") == 0
-
-
-async def test_two_runs_at_once_make_one_tenant(db: Database) -> None:
-    making = Provisioning(db)
-
-    async def made(number: int) -> str | None:
-        maker = Maker("acme", f"workflow-{number}", "run")
-        try:
-            await making.create(maker, display_name="Acme", company_name=None, created_by="ops")
-        except AlreadyThere:
-            return None
-        return maker.workflow_id
-
-    found = await asyncio.gather(*map(made, range(8)))
-    (first,) = (each for each in found if each)
-    assert await db.fetchval("select provisioned_by from tenants") == first
 
 
 async def test_no_step_is_without_its_way_back() -> None:

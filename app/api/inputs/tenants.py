@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from app.access import Role
+from app.api.inputs.starts import KEY
 
 _PLAIN = ("display_name", "company_name", "plan", "default_environment", "task_queue", "archive_retention_days")
 
@@ -38,6 +39,7 @@ class UpdateTenantInput:
     task_queue: str | None = strawberry.UNSET
     archive_retention_days: float | None = strawberry.UNSET
     quotas: TenantQuotaChanges | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
     def columns(self) -> dict[str, Any]:
         """What is to be set, by the columns of the store."""
@@ -52,11 +54,13 @@ class UpdateTenantInput:
 class SuspendTenantInput:
     tenant: strawberry.ID
     reason: str | None = strawberry.field(default=None, description="Told to its callers; at most 500 characters.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
 @strawberry.input
 class ResumeTenantInput:
     tenant: strawberry.ID
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
 @strawberry.input

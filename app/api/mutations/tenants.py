@@ -28,7 +28,7 @@ class TenantMutation:
     @staticmethod
     async def update_tenant(info: Info, input: UpdateTenantInput) -> TenantPayload:
         tenants = info.context.gateway.tenants
-        return _payload(await tenants.update(info.context.caller, input.tenant, input.columns()))
+        return _payload(await tenants.update(info.context.caller, input.tenant, input.columns(), input.idempotency_key))
 
     @strawberry.mutation(
         description=(
@@ -38,12 +38,14 @@ class TenantMutation:
     )
     @staticmethod
     async def suspend_tenant(info: Info, input: SuspendTenantInput) -> TenantPayload:
-        return _payload(await info.context.gateway.tenants.suspend(info.context.caller, input.tenant, input.reason))
+        tenants, key = info.context.gateway.tenants, input.idempotency_key
+        return _payload(await tenants.suspend(info.context.caller, input.tenant, input.reason, key))
 
     @strawberry.mutation(description="Let the callers of a suspended tenant in again. Needs MANAGE_TENANTS.")
     @staticmethod
     async def resume_tenant(info: Info, input: ResumeTenantInput) -> TenantPayload:
-        return _payload(await info.context.gateway.tenants.resume(info.context.caller, input.tenant))
+        tenants, key = info.context.gateway.tenants, input.idempotency_key
+        return _payload(await tenants.resume(info.context.caller, input.tenant, key))
 
     @strawberry.mutation(
         description=(
