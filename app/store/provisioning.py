@@ -247,6 +247,8 @@ async def _remove_key(connection: Connection, maker: Maker) -> None:
 
 
 async def _note_undone(connection: Connection, workflow_id: str, first_run_id: str) -> None:
+    """For as long as an attempt could still come late, and much longer."""
+    await connection.execute("delete from undone_provisionings where undone_at < now() - interval '30 days'")
     await connection.execute(
         "insert into undone_provisionings (provisioned_by, provisioned_run) values ($1, $2) on conflict do nothing",
         workflow_id,
