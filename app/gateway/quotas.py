@@ -2,8 +2,8 @@
 
 One that nothing is set for may use what it wants. Counted is what the index knows, in which every start through a
 gateway stands when it is answered. Starts that are under way are counted by this process, so that many at once do not
-slip by; a start that happens at the same moment in another process may. What Temporal starts by itself, from schedules,
-retries and resets, or at the word of other clients, is counted and not refused.
+slip by; a start that happens at the same moment in another process may. Starts, resets of closed runs, and schedules
+that are triggered are refused. What Temporal starts by itself, or at the word of other clients, is counted only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.model import ApiKey, Json, Page, Tenant, TenantStatus, TenantUsage
 from app.store.api_keys import ApiKeys
 from app.store.hand_overs import HandOver, HandOvers
 from app.store.tenants import Tenants as StoredTenants
+from app.workflows.tenants.problems import wrong_environments
 
 LONGEST_REASON, LONGEST_TEXT = 500, 200
 _LEASE = 15.0
@@ -215,10 +216,7 @@ def wrong(found: Tenant, changes: Mapping[str, Any]) -> list[Refusal]:
         if value is not None and value < 1:
             message = f"quotas.{name} must be 1 or more, or null for no bound; it is {value}."
             refusals.append(Refusal("INVALID_INPUT", message, path=("quotas", name)))
-    environment = changes.get("default_environment")
-    if environment is not None and found.environments and environment not in found.environments:
-        message = f"Tenant {found.id!r} has the environments {', '.join(found.environments)}, not {environment!r}."
-        refusals.append(Refusal("INVALID_INPUT", message, path=("defaultEnvironment",)))
+    refusals += _wrong_environments(found, changes)
     days = changes.get("archive_retention_days")
     if days is not None and not days > 0:
         message = f"archiveRetentionDays must be above 0, or null for the gateway's own; it is {days:g}."
@@ -228,6 +226,17 @@ def wrong(found: Tenant, changes: Mapping[str, Any]) -> list[Refusal]:
         message = "roles must be one or more of VIEWER, STARTER, OPERATOR and ADMIN, or null for all of them."
         refusals.append(Refusal("INVALID_INPUT", message, path=("roles",)))
     return refusals
+
+
+def _wrong_environments(found: Tenant, changes: Mapping[str, Any]) -> Iterator[Refusal]:
+    environments = changes.get("environments", found.environments)
+    if "environments" in changes:
+        for path, message in wrong_environments(environments):
+            yield Refusal("INVALID_INPUT", message, path=path)
+    environment = changes.get("default_environment", found.default_environment)
+    if environment is not None and environments and environment not in environments:
+        message = f"Tenant {found.id!r} has the environments {', '.join(environments)}, not {environment!r}."
+        yield Refusal("INVALID_INPUT", message, path=("defaultEnvironment",))
 
 
 def _require(identity: Identity) -> None:

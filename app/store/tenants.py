@@ -45,6 +45,14 @@ from (
 """
 
 
+_ENVIRONMENTS = """
+with gone as (
+    delete from tenant_environments where tenant = $1 and environment <> all($2::text[])
+)
+insert into tenant_environments (tenant, environment) select $1, unnest($2::text[]) on conflict do nothing
+"""
+
+
 class Tenants:
     """Every method raises as `Database` does."""
 
@@ -85,14 +93,18 @@ class Tenants:
         return TenantUsage(**dict(row))
 
     async def update(self, tenant: str, changes: Mapping[str, Any]) -> None:
-        """Set columns of `CHANGEABLE`; nothing happens to a tenant that is still being made."""
-        assert changes.keys() <= CHANGEABLE
-        set_ = "".join(f", {name} = ${place}" for place, name in enumerate(changes, 2))
-        await self._database.execute(
-            f"update tenants set updated_at = now(){set_} where tenant = $1 and status <> 'PROVISIONING'",
-            tenant,
-            *changes.values(),
-        )
+        """Set columns of `CHANGEABLE`, and its `environments`; nothing happens to a tenant that is still being made."""
+        columns = {name: value for name, value in changes.items() if name != "environments"}
+        assert columns.keys() <= CHANGEABLE
+        set_ = "".join(f", {name} = ${place}" for place, name in enumerate(columns, 2))
+        async with self._database.transaction() as connection:
+            tag = await connection.execute(
+                f"update tenants set updated_at = now(){set_} where tenant = $1 and status <> 'PROVISIONING'",
+                tenant,
+                *columns.values(),
+            )
+            if "environments" in changes and tag == "UPDATE 1":
+                await connection.execute(_ENVIRONMENTS, tenant, list(changes["environments"]))
 
     async def switch(self, tenant: str, before: TenantStatus, after: TenantStatus, reason: str | None) -> bool:
         """Go from one status to the other; whether it was in the first."""

@@ -118,7 +118,7 @@ def assemble(
         many=Many(own.once, own.runs),
         activities=Activities(temporal, own.acts, own.reading),
         batching=Batching(temporal, own.outcomes, own.reading, Batches(database), own.batches),
-        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry),
+        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas),
         keys=Keys(ApiKeys(database), own.quotas, own.recording, own.key_changed),
         tenants=own.tenants(),
         quotas=own.quotas,
@@ -174,7 +174,7 @@ class _Shared:
         self.matches = Matches(self.feed, Matching(database), Alerts(database))
         self.consistency = Consistency(temporal, self.executions, self.changed)
         self.outcomes = Outcomes(temporal, self.once, self.reading)
-        self.acts = Acts(temporal, self.outcomes)
+        self.acts = Acts(temporal, self.outcomes, self.quotas)
         self.runs = Runs(temporal, self.acts, self.executions, self.changed)
 
     async def closed(self, ref: ExecutionRef) -> None:

@@ -125,6 +125,20 @@ async def test_runs_are_in_environments_and_queues_of_their_tenant(office: Offic
 
     moved = await eventually(at_home, lambda found: found["environment"] == "staging")
     assert moved["taskQueue"] == "other"
+    assert (await office.update(environments=["staging", "live"]))["userErrors"] == []
+
+    async def shut() -> Any:
+        body = {"query": RUN, "variables": {"queue": "nobody"}}
+        headers = {"authorization": f"Bearer {admin}", "x-environment-id": "production"}
+        answer = (await office.gateway.http.post("/graphql", json=body, headers=headers)).json()
+        return answer["data"]["startWorkflow"]["userErrors"]
+
+    (refusal,) = await eventually(shut)
+    assert refusal["message"].endswith("has no environment 'production'. It has: live, staging.")
+    assert [each["path"] for each in (await office.update(environments=["live", "Live"]))["userErrors"]] == [
+        ["environments", "1"],
+        ["defaultEnvironment"],
+    ]
     wrong = await office.update(defaultEnvironment="elsewhere", archiveRetentionDays=-1, displayName="", roles=[])
     assert {tuple(each["path"]) for each in wrong["userErrors"]} == {
         ("defaultEnvironment",), ("archiveRetentionDays",), ("displayName",), ("roles",),
@@ -157,3 +171,28 @@ async def test_a_suspended_tenant_is_shut_out_and_let_in_again(office: Office) -
     assert [each["code"] for each in again["userErrors"]] == ["NOT_SUSPENDED"]
     unknown = (await office.gateway.data(office.platform, SUSPEND, id="nobody"))["suspendTenant"]
     assert [each["code"] for each in unknown["userErrors"]] == ["NOT_FOUND"]
+
+
+async def test_resets_and_triggers_need_a_place_as_starts_do(office: Office) -> None:
+    admin = await office.made(quotas={"openWorkflows": 1}, defaults={"taskQueue": "nobody", "environment": "staging"})
+    run = (await office.run(admin))["execution"]
+    reset = """mutation ($id: String!) { act: resetWorkflow(input: {workflowId: $id, to: FIRST_WORKFLOW_TASK,
+      reason: "r"}) { userErrors { code } } }"""
+    end = """mutation ($id: String!) { act: terminateWorkflow(input: {workflowId: $id, reason: "r"}) {
+      userErrors { code } } }"""
+    make = """mutation { act: createSchedule(input: {scheduleId: "%s", spec: {}, triggerNow: %s,
+      action: {workflowType: "Nothing", taskQueue: "nobody"}}) { userErrors { code } } }"""
+    name = f"nightly-{uuid.uuid4().hex[:8]}"
+    trigger = f'mutation {{ act: triggerSchedule(input: {{scheduleId: "{name}"}}) {{ userErrors {{ code }} }} }}'
+
+    async def refused(document: str, **variables: Any) -> Any:
+        return (await office.gateway.data(admin, document, **variables))["act"]["userErrors"]
+
+    assert await refused(make % (f"{name}-now", "true")) == [{"code": "QUOTA_EXCEEDED"}]
+    assert await refused(make % (name, "false")) == []
+    assert await refused(trigger) == [{"code": "QUOTA_EXCEEDED"}]
+    assert await refused(end, id=run["workflowId"]) == []
+    other = (await office.run(admin))["execution"]
+    assert await refused(reset, id=run["workflowId"]) == [{"code": "QUOTA_EXCEEDED"}]
+    assert await refused(end, id=other["workflowId"]) == []
+    assert await refused(trigger) == []

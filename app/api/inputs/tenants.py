@@ -35,6 +35,9 @@ class UpdateTenantInput:
     roles: list[Role] | None = strawberry.field(
         default=strawberry.UNSET, description="That API keys may have which are made from now on."
     )
+    environments: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="All that it has from now on; empty or null: it may use any."
+    )
     default_environment: str | None = strawberry.UNSET
     task_queue: str | None = strawberry.UNSET
     archive_retention_days: float | None = strawberry.UNSET
@@ -47,6 +50,8 @@ class UpdateTenantInput:
         changes = {name: value for name, value in given.items() if value is not strawberry.UNSET}
         if self.roles is not strawberry.UNSET:
             changes["roles"] = None if self.roles is None else [each.value for each in self.roles]
+        if self.environments is not strawberry.UNSET:
+            changes["environments"] = list(dict.fromkeys(self.environments or ()))
         return changes | (self.quotas.columns() if self.quotas else {})
 
 

@@ -24,7 +24,7 @@ def problems(request: TenantProvisioningInput) -> list[Problem]:
     return [
         *_texts(request),
         *_tenant_id(request),
-        *_environments(request.environments),
+        *_environments(request),
         *_roles(request),
         *_quotas(request),
         *_defaults(request),
@@ -60,9 +60,16 @@ def _tenant_id(request: TenantProvisioningInput) -> Iterator[Problem]:
         yield ("tenant_id",), f"No tenant_id can be made of the name {request.tenant_name!r}: give one."
 
 
-def _environments(names: Sequence[str]) -> Iterator[Problem]:
-    if not 1 <= len(names) <= _MOST_ENVIRONMENTS:
-        yield ("environments",), f"environments must be 1 to {_MOST_ENVIRONMENTS} names, not {len(names)}."
+def _environments(request: TenantProvisioningInput) -> Iterator[Problem]:
+    if not request.environments:
+        yield ("environments",), "environments is empty: name one or more."
+    yield from wrong_environments(request.environments)
+
+
+def wrong_environments(names: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the names of environments, of which there may be none."""
+    if len(names) > _MOST_ENVIRONMENTS:
+        yield ("environments",), f"environments are at most {_MOST_ENVIRONMENTS} names, not {len(names)}."
     for place, name in enumerate(names):
         if not _NAME.fullmatch(name):
             yield ("environments", place), _not_a_name("An environment", name)
