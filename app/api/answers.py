@@ -12,6 +12,7 @@ import orjson
 from graphql import ExecutionResult, GraphQLError
 
 from app import metrics
+from app.api.compiled import Written
 from app.errors import BadUserInput, RateLimited, TidelineError
 from app.gateway import Caller
 from app.log import logger
@@ -66,13 +67,25 @@ def encode(result: ExecutionResult, caller: Caller, cost: Mapping[str, Any] | No
     if cost is not None:
         body["extensions"] = {"cost": cost}
     try:
-        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(body, default=_fragment)
+    except orjson.JSONEncodeError:
+        pass
+    try:
+        return orjson.dumps(body, default=_fragment, option=orjson.OPT_NON_STR_KEYS)  # slower for all keys
     except orjson.JSONEncodeError:
         # A JSON scalar may hold integers of any size.
         return json.dumps(body, separators=(",", ":"), default=_written).encode()
 
 
-def _written(value: Any) -> str:
+def _fragment(value: Any) -> orjson.Fragment:
+    if isinstance(value, Written):
+        return value.fragment
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Written):
+        return value.value
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import strawberry
 
+from app.api.compiled import reads
 from app.api.scalars import Cursor
 from app.cursors import seal, unseal
 from app.errors import BadUserInput
@@ -19,12 +20,16 @@ MAX_PARTS = 1000
 DEFAULT_PARTS = 100
 
 
+PLACE = reads("start_time", "run_id", "close_time", "workflow_type", "status")
+"""What the cursor of a run is made of."""
+
+
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: Cursor | None
-    end_cursor: Cursor | None
+    has_next_page: bool = strawberry.field(metadata=reads())
+    has_previous_page: bool = strawberry.field(metadata=reads())
+    start_cursor: Cursor | None = strawberry.field(metadata=PLACE)
+    end_cursor: Cursor | None = strawberry.field(metadata=PLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class Connection:
 
     page_info: PageInfo
 
-    @strawberry.field(description="How many there are in all; counted only when selected.")
+    @strawberry.field(description="How many there are in all; counted only when selected.", metadata=reads())
     @staticmethod
     async def total_count(root: strawberry.Parent[ConnectionValue[Any]]) -> int:
         return await root.count()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import strawberry
+from graphql import get_named_type
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 
@@ -18,7 +19,7 @@ from app.gateway import Caller, Gateway
 from app.gateway.asking import Interface
 from app.gateway.starting import LONGEST_WAIT
 from app.model import Execution, ExecutionRef, Payload, Projection, RunView, WorkflowStatus
-from app.store.archive import ProjectionParts
+from app.store.archive import Archived, ProjectionParts
 from app.store.relations import Children, Neighbours, Window
 
 
@@ -45,7 +46,8 @@ class Loaders:
 
     def _note(self, execution: Execution) -> None:
         self._rows[execution.ref] = execution
-        self._near.prime(execution.ref, execution)
+        if isinstance(execution, Execution):
+            self._near.prime(execution.ref, execution)
 
     def row(self, ref: ExecutionRef) -> Execution | None:
         """What has been loaded of a run in this operation."""
@@ -159,6 +161,10 @@ class Loaders:
         return [found[place] for place in range(len(keys))]
 
 
+Reads = Callable[[str, Any, Sequence[Any]], frozenset[str] | None]
+"""See `CompiledExecution.reads`."""
+
+
 @dataclass
 class Context:
     gateway: Gateway
@@ -170,6 +176,8 @@ class Context:
     loaders: Loaders = field(init=False)
     deadline: asyncio.Timeout | None = None
     """Of the whole operation, where it has one."""
+    reads: Reads | None = None
+    """Finds what a selection reads of its objects, where that can be told."""
 
     @property
     def identity(self) -> Identity:
@@ -190,6 +198,16 @@ class Context:
 
 
 Info = strawberry.Info[Context, None]
+
+
+def read_of(type_: str, info: Info) -> frozenset[str] | None:
+    """The attributes that the document reads of objects of this type in the value of the field; None stands for any."""
+    raw = info._raw_info
+    if info.context.reads is None:
+        return None
+    return info.context.reads(type_, get_named_type(raw.return_type), raw.field_nodes)
+
+
 UNREADABLE = "Null, with an error, where neither Temporal nor the archive can be read."
 """Why a field is nullable that every run has: one that fails must not take its page with it."""
 
@@ -208,6 +226,9 @@ async def _projections(
     return await context.loaders.projections(executions, parts)
 
 
+_NAMED = frozenset({"namespace", "workflow_id", "run_id", "status"})
+
+
 def projected(part: str) -> list[FieldExtension]:
     """Of a field whose resolver takes `found`: this part of the run's projection."""
-    return [Loaded(_projection, _projections, part)]
+    return [Loaded(_projection, _projections, part, reads=_NAMED, lasting=Archived)]

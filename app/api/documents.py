@@ -28,7 +28,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.api import measure
 from app.api.answers import as_graphql
-from app.api.compiled import Plans
+from app.api.compiled import Kept, Plans
 from app.api.price import Price, price
 from app.api.texts import Text
 from app.bounds import Bounds
@@ -120,6 +120,7 @@ class Documents:
         self._introspection = introspection
         self._compiled = compiled
         self._suggestions = suggestions
+        self._kept_parts = Kept()
         self._cached = lru_cache(maxsize=CACHED_DOCUMENTS)(self._kept)
         self._trusted = lru_cache(maxsize=CACHED_DOCUMENTS)(self._kept_trusted)
 
@@ -139,7 +140,7 @@ class Documents:
         """With what is compiled of it, which only pays where it is kept."""
         if document.node is None or document.errors or not self._compiled:
             return document
-        return replace(document, plans=Plans(self._schema, document.node))
+        return replace(document, plans=Plans(self._schema, document.node, self._kept_parts))
 
     def _bounded(self, text: str) -> Document:
         return self._prepared(text, self._bounds)

@@ -189,16 +189,20 @@ class Engine:
     ) -> Executor[Any] | list[GraphQLError]:
         if prepared.errors or prepared.document.node is None:
             return list(prepared.errors)
-        return CompiledExecution.build(
+        context = Context(self._gateway, caller, resume or operation.resume, is_continued=resume is not None)
+        executor = CompiledExecution.build(
             self._schema,
             prepared.document.node,
-            context_value=Context(self._gateway, caller, resume or operation.resume, is_continued=resume is not None),
+            context_value=context,
             raw_variable_values=operation.variables,
             operation_name=operation.operation_name,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             plans=prepared.document.plans,
             hide_suggestions=not self._suggestions,
         )
+        if isinstance(executor, CompiledExecution):
+            context.reads = executor.reads
+        return executor
 
     async def _executed(self, prepared: _Prepared, operation: Operation, caller: Caller, started: float) -> Answer:
         executor = self._executor(prepared, operation, caller)

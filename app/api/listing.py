@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Collection
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -13,7 +15,7 @@ from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, Edges, 
 from app.cursors import unseal
 from app.errors import BadUserInput
 from app.gateway.listing import Lists
-from app.model import Execution
+from app.model import Page
 from app.store.listing import Count, Filter, Listing, Order, Position
 
 MAX_OFFSET = 10_000
@@ -70,9 +72,16 @@ def cursor_kind(filter_: Filter, order: tuple[Order, ...]) -> str:
     return "workflows " + hashlib.blake2b(asked, digest_size=6).hexdigest()
 
 
-async def connection(lists: Lists, identity: Identity, listing: Listing) -> ConnectionValue[Execution]:
-    """The window as a connection; it is counted when that is asked for, once."""
-    page = await lists.page(identity, listing)
+async def connection(
+    lists: Lists, identity: Identity, listing: Listing, attributes: Collection[str] | None = None
+) -> ConnectionValue[Any]:
+    """The window as a connection; it is counted when that is asked for, once. Its runs have these attributes, else
+    all."""
+    page: Page[Any] = (
+        await lists.page(identity, listing)
+        if attributes is None
+        else await lists.glimpses(identity, listing, attributes)
+    )
     total = Total(lists, identity, listing.filter)
     return ConnectionValue(
         edges=Edges(page.items, partial(cursor_kind, listing.filter, listing.order), Position.of),

@@ -34,6 +34,7 @@ from graphql import (
 )
 
 from app.api import costs
+from app.api.compiled import Written
 from app.api.costs import Listed, Paged
 
 _ITEMS = {"nodes", "edges"}
@@ -73,11 +74,20 @@ class Shape:
     def cost(self, value: Any) -> float:
         if value is None:
             return self.own
+        if isinstance(value, Written):
+            return self._written(value)
         if not isinstance(value, list):
             return self.own + self._object(value)
         if not self.inner:
             return self.own + self.each * len(value)
         return self.own + sum(self._object(each) for each in value)
+
+    def _written(self, value: Written) -> float:
+        """Found out once, as the value is written once."""
+        found = value.costs.get(id(self))
+        if found is None:
+            found = value.costs[id(self)] = self.cost(value.value)
+        return found
 
     def _object(self, value: Any) -> float:
         if not self.inner or not isinstance(value, dict):

@@ -33,6 +33,7 @@ from app.model.execution import (
     Description,
     Execution,
     ExecutionRef,
+    Glimpse,
     WorkflowStatus,
 )
 from app.model.failure import (
@@ -94,6 +95,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Gap",
+    "Glimpse",
     "Heartbeat",
     "Json",
     "LogPlace",

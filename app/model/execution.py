@@ -82,6 +82,32 @@ class Execution:
         return made
 
 
+class Glimpse:
+    """Some attributes of a run, where it is known that no others are read: any other raises AttributeError.
+
+    They are its items as well, which is the quicker way to them, with the status as text.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"this glimpse of a run has no {name}") from None
+
+    @property
+    def status(self) -> WorkflowStatus:
+        return WorkflowStatus(self.__getattr__("status"))
+
+    @property
+    def ref(self) -> ExecutionRef:
+        return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What Temporal's describe says of a run now."""

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 Json = Any
 """A value that JSON can carry."""
+
+
+@overload
+def milliseconds(start: datetime, end: datetime) -> float: ...
+
+
+@overload
+def milliseconds(start: datetime | None, end: datetime | None) -> float | None: ...
 
 
 def milliseconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -30,6 +30,11 @@ T = TypeVar("T")
 ProjectionParts = Any
 """Some fields of a `Projection`, under its names."""
 
+
+class Archived(msgspec.Struct, frozen=True):
+    """Of a run that has closed: they never change."""
+
+
 PROJECTOR_VERSION = 3
 """Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
 again from the history."""
@@ -260,7 +265,7 @@ def _decoder(names: frozenset[str]) -> msgspec.msgpack.Decoder[Any]:
     """Decodes these fields of a projection alone."""
     types, defaults = get_type_hints(Projection), Projection()
     wanted = [(name, types[name], getattr(defaults, name)) for name in sorted(names)]
-    return msgspec.msgpack.Decoder(msgspec.defstruct("ProjectionParts", wanted, frozen=True))
+    return msgspec.msgpack.Decoder(msgspec.defstruct("ArchivedParts", wanted, bases=(Archived,), frozen=True))
 
 
 def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[int], list[bytes]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import databases
@@ -17,8 +17,10 @@ import orjson
 
 from app.errors import DatabaseUnavailable
 from app.store.failures import checked_url, translated, unavailable
+from app.store.pool import Lent, Pool
 
 Row = asyncpg.Record
+R = TypeVar("R", bound=Row)
 Connection = Any
 """The driver's connection, whose methods have no types."""
 
@@ -68,6 +70,10 @@ class Database:
             },
         )
 
+        # Its own connections belong to tasks; those of its backend, to whoever has them.
+        self._pool = Pool(self._databases._backend.connection, pool_size, acquire_timeout)
+        self._lent: dict[asyncio.Task[Any] | None, Lent] = {}
+
     async def connect(self) -> None:
         """Make the pool. Connects to nothing yet, so that it cannot fail because Postgres is down."""
         await self._databases.connect()
@@ -75,6 +81,7 @@ class Database:
     async def close(self) -> None:
         try:
             async with asyncio.timeout(5):
+                await self._pool.close()
                 await self._databases.disconnect()
         except TimeoutError:
             raise DatabaseUnavailable("The connections to Postgres did not close in 5 s.") from None
@@ -86,10 +93,24 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection for a while. Inside one task, nested uses share it."""
-        held = self._databases.connection()
+        task = asyncio.current_task()
+        lent = self._lent.get(task) or await self._taken()
+        self._lent[task] = lent
+        lent.uses += 1
+        is_whole = False
         try:
-            async with asyncio.timeout(self._acquire_timeout):
-                await held.__aenter__()
+            yield lent.connection
+            is_whole = True
+        finally:
+            lent.uses -= 1
+            lent.is_whole = lent.is_whole and is_whole
+            if not lent.uses:
+                del self._lent[task]
+                self._pool.give(lent)
+
+    async def _taken(self) -> Lent:
+        try:
+            return await self._pool.take()
         except TimeoutError:
             raise DatabaseUnavailable(
                 f"No connection to Postgres was free or could be made in {self._acquire_timeout:g} s."
@@ -98,11 +119,6 @@ class Database:
             raise DatabaseUnavailable("The connections to Postgres are closed.") from None
         except ValueError as error:
             raise unavailable(error) from error
-        try:
-            yield held.raw_connection
-        finally:
-            # A release cancelled half way would leave this task with a connection it cannot use again.
-            await asyncio.shield(held.__aexit__())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -117,6 +133,14 @@ class Database:
             async with self.connection() as connection:
                 self.statements += 1
                 rows: list[Row] = await connection.fetch(sql, *arguments)
+                return rows
+
+    async def fetch_as(self, record: type[R], sql: str, *arguments: Any) -> list[R]:
+        """Rows of another class than asyncpg's own."""
+        with translated():
+            async with self.connection() as connection:
+                self.statements += 1
+                rows: list[R] = await connection.fetch(sql, *arguments, record_class=record)
                 return rows
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:

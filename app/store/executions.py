@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import islice
@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 
 from app.log import logger
-from app.model import ChangeKind, Execution, ExecutionRef, Page, WorkflowStatus
+from app.model import ChangeKind, Execution, ExecutionRef, Glimpse, Page, WorkflowStatus
 from app.store.database import Database, Row
+from app.store.glimpses import GlimpseRow, page_of
 from app.store.listing import Count, Counted, Filter, Listing, window_of
 
 log = logger(__name__)
@@ -196,15 +197,13 @@ class Executions:
         """
         statement, arguments = window_of(COLUMNS, listing)
         rows = await self._database.fetch(statement, *arguments)
-        more = len(rows) > listing.limit
-        items = [execution_of(row) for row in rows[: listing.limit]]
-        if listing.from_end:
-            items.reverse()
-        return Page(
-            items=tuple(items),
-            has_next=listing.before is not None if listing.from_end else more,
-            has_previous=more if listing.from_end else listing.after is not None or listing.offset > 0,
-        )
+        return page_of(listing, [execution_of(row) for row in rows])
+
+    async def glimpses(self, listing: Listing, attributes: Collection[str]) -> Page[Glimpse]:
+        """As `page`, but only these attributes of the runs are read."""
+        columns = tuple(column for column in COLUMNS if column in attributes) or ("run_id",)
+        statement, arguments = window_of(columns, listing)
+        return page_of(listing, await self._database.fetch_as(GlimpseRow, statement, *arguments))
 
     async def count(self, filter_: Filter) -> Count:
         """How many runs the filter has; see `Counted`."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import log, metrics
@@ -22,13 +22,14 @@ TICKET = "tideline.ticket"
 """Where the ticket of a URL is, in the ASGI scope."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{1,128}")
 
-_STREAMS = ("text/event-stream", "multipart/mixed")
-_SECURITY: Mapping[str, str] = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+_STREAMS = (b"text/event-stream", b"multipart/mixed")
+_RAW_ID = REQUEST_ID.lower().encode("ascii")
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 
 _logger = log.logger(__name__)
 
@@ -95,13 +96,13 @@ class _Exchange:
         kind = message["type"]
         if kind in {"http.response.start", "websocket.http.response.start", "websocket.accept"}:
             self.status = message.get("status", 101)
-            headers = MutableHeaders(raw=list(message.get("headers", ())))
-            headers[REQUEST_ID] = self._request_id
+            headers = [each for each in message.get("headers", ()) if each[0] != _RAW_ID]
+            given = dict(headers)
+            headers.append((_RAW_ID, self._request_id.encode("ascii")))
             if kind != "websocket.accept":
-                for name, value in _SECURITY.items():
-                    headers.setdefault(name, value)
-            self.is_stream = headers.get("content-type", "").startswith(_STREAMS)
-            message = {**message, "headers": headers.raw}
+                headers += [each for each in _SECURITY if each[0] not in given]
+            self.is_stream = given.get(b"content-type", b"").startswith(_STREAMS)
+            message = {**message, "headers": headers}
         await self._send(message)
 
 

@@ -25,6 +25,8 @@ from app.api.types.activity import Activity, ActivityConnection
 from app.api.types.execution import WorkflowConnection, WorkflowExecution
 from app.api.types.timeline import TimelineItem
 from app.model import ActivityStatus, FailureKind, TimelineKind, TimelineStatus, WorkflowStatus
+from app.store.archive import Archived
+from tests.unit.compiled_sources import BrokenActivity, BrokenExecution, Seen
 
 
 @strawberry.type
@@ -124,26 +126,6 @@ def documents(draw: st.DrawFn) -> str:
 # Data
 
 
-class Raises:
-    """An attribute that cannot be read."""
-
-    def __get__(self, _instance: object, _owner: object = None) -> Any:
-        raise LookupError("this attribute cannot be read")
-
-    def __set__(self, _instance: object, _value: object) -> None:
-        """What it is set to is lost."""
-
-
-class BrokenExecution(model.Execution):
-    workflow_type = Raises()
-    __repr__ = object.__repr__
-
-
-class BrokenActivity(model.Activity):
-    summary = Raises()
-    __repr__ = object.__repr__
-
-
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 times = st.sampled_from((NOON, NOON.replace(microsecond=0), NOON.replace(tzinfo=None), NOON.replace(year=800),
                          NOON.astimezone(timezone(timedelta(hours=5, minutes=30, seconds=7)))))  # fmt: skip
@@ -189,7 +171,8 @@ REF = model.ExecutionRef("default", "order-1", "run-1")
 
 
 def executions(faults: int) -> st.SearchStrategy[Any]:
-    return st.one_of(made(model.Execution, faults), made(model.Execution, faults), made(BrokenExecution, 0))
+    whole = made(model.Execution, faults)
+    return st.one_of(whole, whole, whole.map(Seen), made(BrokenExecution, 0))
 
 
 def activities(faults: int) -> st.SearchStrategy[Any]:
@@ -234,12 +217,21 @@ class Root:
     deep: Any
 
 
+class Parts(Archived, frozen=True):
+    activities: Any
+    timeline: Any
+    phases: Any
+    compensations: Any
+
+
 @dataclass
 class Loaders:
     """Every run did the same."""
 
     projection: model.Projection
     fails: bool
+    archived: dict[int, Parts] = field(default_factory=dict, repr=False)
+    """By the id of the run's object: each keeps its own for as long as it is asked for."""
 
     async def view(self, execution: model.Execution) -> model.RunView:
         if self.fails:
@@ -249,7 +241,11 @@ class Loaders:
     async def projections(self, executions: Any, _parts: Any) -> list[Any]:
         if self.fails:
             return [LookupError("the history cannot be read") for _ in executions]
-        return [self.projection for _ in executions]
+        return [self.archived.setdefault(id(each), self.parts()) for each in executions]
+
+    def parts(self) -> Parts:
+        done = self.projection
+        return Parts(done.activities, done.timeline, done.phases, done.compensations)
 
 
 @dataclass

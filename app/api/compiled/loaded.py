@@ -23,10 +23,23 @@ class Loaded(FieldExtension):
     The resolver must be synchronous and take its source, that argument, and arguments of GraphQL only.
     """
 
-    def __init__(self, one: One, many: Many, part: str, argument: str = "found") -> None:
+    def __init__(
+        self,
+        one: One,
+        many: Many,
+        part: str,
+        *,
+        reads: frozenset[str] = frozenset(),
+        lasting: type | None = None,
+        argument: str = "found",
+    ) -> None:
+        """`reads` are the attributes of the source that loading and the resolver need; what is loaded as an instance of
+        `lasting` never changes."""
         self.one = one
         self.many = many
         self.part = part
+        self.reads = reads
+        self.lasting = lasting
         self.argument = argument
 
     def apply(self, field: StrawberryField) -> None:

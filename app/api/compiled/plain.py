@@ -25,6 +25,7 @@ from strawberry.schema.types.base_scalars import DateTimeDefinition
 from strawberry.types.field import StrawberryField
 
 from app.api.compiled.loaded import Loaded
+from app.model import Glimpse
 
 
 class NotPlainError(Exception):
@@ -156,16 +157,21 @@ class Wrapper:
 
 
 class Sources:
-    """The Python types that were seen to be values: neither exceptions, nor awaitable, nor nothing."""
+    """The Python types that were seen to be values: neither exceptions, nor awaitable, nor nothing. `glimpses` are
+    those whose attributes are their items."""
 
     def __init__(self) -> None:
         self.known: set[type] = set()
+        self.glimpses: set[type] = set()
         self.wrappers: set[type] = set()
 
     def check(self, source: Any) -> None:
         if source is None or source is Undefined or isinstance(source, Exception):
             raise NotPlainError
         refuse_awaitable(source)
+        if isinstance(source, Glimpse):
+            self.glimpses.add(type(source))
+            return
         if isinstance(source, Wrapper):
             self.wrappers.add(type(source))
         self.known.add(type(source))
@@ -174,7 +180,7 @@ class Sources:
         """Whether all of them are such values."""
         try:
             for each in sources:
-                if type(each) not in self.known:
+                if type(each) not in self.known and type(each) not in self.glimpses:
                     self.check(each)
         except NotPlainError:
             return False

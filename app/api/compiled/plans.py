@@ -22,7 +22,10 @@ from graphql import (
 from graphql.execution import VariableValues
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
+from app.api.compiled.kept import Kept
 from app.api.compiled.plain import reading
+from app.api.compiled.reads import Names, Reader
+from app.api.compiled.resolver import Resolver, resolver_of
 from app.api.compiled.writing import Mixed, Plain, Selected, Writer
 
 MAX_VARIANTS = 16
@@ -50,6 +53,8 @@ class Variant:
 
     schema: GraphQLSchema
     plans: dict[tuple[Any, ...], Plan] = field(default_factory=dict)
+    reads: dict[tuple[Any, ...], Names | None] = field(default_factory=dict)
+    resolvers: dict[tuple[Any, ...], Resolver | None] = field(default_factory=dict)
     fields: int = 0
 
     def plan(self, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Plan:
@@ -59,6 +64,40 @@ class Variant:
         if plan is None:
             plan = self.plans[key] = self._made(type_, details, collect)
         return plan
+
+    def resolver(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Resolver | None:
+        """How to resolve a field; None for one that is left to the ordinary way."""
+        key = (type_, *[id(each.node) for each in details])
+        try:
+            return self.resolvers[key]
+        except KeyError:
+            definition = self.schema.get_field(type_, details[0].node.name.value)
+            found = None if definition is None else resolver_of(definition, details)
+            if len(self.resolvers) < MAX_FIELDS:
+                self.resolvers[key] = found
+            return found
+
+    def read(self, of: str, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Names | None:
+        """The attributes that a selection reads of the objects of one type in it; None stands for any."""
+        key = (of, type_, *[id(each.node) for each in details])
+        if key not in self.reads:
+            self.reads[key] = self._read(of, type_, details, collect)
+        return self.reads[key]
+
+    def _read(self, of: str, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Names | None:
+        reader = Reader(
+            of,
+            lambda below, nested: self.read(of, below, nested, collect),
+            lambda below, nested: self.plan(below, nested, collect).plain is not None,
+        )
+        selected = self._selected(type_, collect(type_, details))
+        found: Names = frozenset()
+        for each in selected or ():
+            names = reader.of(type_, each)
+            if names is None:
+                return None
+            found |= names
+        return None if selected is None else found
 
     def _made(self, type_: GraphQLObjectType, details: FieldDetailsList, collect: Collect) -> Plan:
         selected = self._selected(type_, collect(type_, details))
@@ -90,8 +129,9 @@ class Variant:
 class Plans:
     """All plans of a document, which must outlive them: they are found by its nodes."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, kept: Kept | None = None) -> None:
         self._schema = schema
+        self.kept = kept or Kept()
         self._deciding = tuple(sorted(set(_deciding(document))))
         self._variants: dict[tuple[Any, ...], Variant] = {}
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from graphql import (
@@ -41,6 +42,7 @@ from app.api.compiled.plain import (
     names_of,
     passes,
 )
+from app.api.compiled.reads import made_of
 
 _INNER = "inner = source.value if type(source) in wrappers else source"
 
@@ -80,12 +82,22 @@ class Mixed:
 
 
 class Writer:
-    """Writes one selection. `plain_of` gives the code of an object below it, None where that is not plain."""
+    """Writes one selection. `plain_of` gives the code of an object below it, None where that is not plain.
 
-    def __init__(self, plain_of: Callable[[GraphQLObjectType, FieldDetailsList], Plain | None]) -> None:
+    Of glimpses, attributes are read as items. That is another code, which is written when the first one comes.
+    """
+
+    def __init__(
+        self,
+        plain_of: Callable[[GraphQLObjectType, FieldDetailsList], Plain | None],
+        *,
+        of_glimpses: bool = False,
+    ) -> None:
         self._plain_of = plain_of
+        self._of_glimpses = of_glimpses
         self._bound: dict[str, Any] = {
-            "sources": SOURCES.known,
+            "sources": SOURCES.glimpses if of_glimpses else SOURCES.known,
+            "glimpses": () if of_glimpses else SOURCES.glimpses,
             "check": SOURCES.check,
             "json_types": JSON_TYPES,
             "wrappers": SOURCES.wrappers,
@@ -104,15 +116,23 @@ class Writer:
             if entry is None:
                 return None
             entries.append(f"{field.key!r}: {entry}")
-        lines = ["if type(source) not in sources: check(source)"]
+        other = self.bind(self._later(lambda writer: writer.plain(type_, fields)))
+        lines = [
+            "if type(source) not in sources:",
+            f" if type(source) in glimpses: return {other}()(source)",
+            " check(source)",
+        ]
         if type_.is_type_of:
             lines.append(f"if {self.bind(type_.is_type_of)}(source, None) is not True: raise NotPlain")
-        lines.append(_INNER)
+        if not self._of_glimpses:
+            lines.append(_INNER)
         return self.function("source", [*lines, f"return {{{', '.join(entries)}}}"])
 
     def mixed(self, type_: GraphQLObjectType, fields: Sequence[Selected]) -> Mixed:
         """The code of any other object."""
-        begin, fill = [_INNER], ["pass"]
+        other = self.bind(self._later(lambda writer: writer.mixed(type_, fields).begin))
+        ahead = f"if type(source) in glimpses: return {other}()(x, source, path, later, results, waiting)"
+        begin, fill = [] if self._of_glimpses else [ahead, _INNER], ["pass"]
         loads: list[Loaded] = []
         is_rest_plain = True
         for field in fields:
@@ -143,14 +163,14 @@ class Writer:
             return None
         loaded = function.loaded
         source = f"{function.parameter}=source" if function.parameter else "source"
-        read = (
-            f"{self.bind(function.call)}({source}, {loaded.argument}=found.{loaded.part},"
-            f" **x.arguments({self.bind(field.definition)}, {self.bind(field.details)}))"
-        )
+        read = f"{self.bind(function.call)}({source}, {loaded.argument}=found.{loaded.part}, **arguments)"
         value = self.value(field.definition.type, read, field.details)
-        if value is not None:
-            loads.append(loaded)
-        return value
+        if value is None:
+            return None
+        loads.append(loaded)
+        made = self.bind(self.function("source, found, arguments", [f"return {value}"]))
+        arguments = f"x.arguments({self.bind(field.definition)}, {self.bind(field.details)})"
+        return f"x.made({made}, {self.bind(loaded)}, source, found, {arguments})"
 
     def entry(self, field: Selected) -> str | None:
         """The expression of one field's value; None where it is not plain."""
@@ -158,12 +178,24 @@ class Writer:
             return repr(field.constant)
         match field.reads:
             case Attribute(name) if name.isidentifier() and not keyword.iskeyword(name):
-                holder = "source" if name in OWN else "inner"
-                return self.value(field.definition.type, f"{holder}.{name}", field.details)
+                return self.value(field.definition.type, self._read(name), field.details)
+            case Function() if self._of_glimpses and (made := made_of(field.definition)):
+                function, names = made
+                read = f"{self.bind(function)}({', '.join(map(self._read, names))})"
+                return self.value(field.definition.type, read, field.details)
             case Function(call, parameter, None):
                 source = f"{parameter}=source" if parameter else "source"
                 return self.value(field.definition.type, f"{self.bind(call)}({source})", field.details)
         return None
+
+    def _read(self, name: str) -> str:
+        if self._of_glimpses:
+            return f"source[{name!r}]"
+        return f"{'source' if name in OWN else 'inner'}.{name}"
+
+    def _later(self, write: Callable[[Writer], Any]) -> Callable[[], Any]:
+        """The code of glimpses, once it is asked for."""
+        return cache(lambda: write(Writer(self._plain_of, of_glimpses=True)))
 
     def value(self, type_: GraphQLOutputType, read: str, details: FieldDetailsList, depth: int = 0) -> str | None:
         """The expression that completes what `read` reads."""

@@ -6,7 +6,7 @@ import strawberry
 
 from app import model
 from app.api.connections import MAX_LIST, ConnectionValue, size
-from app.api.context import Info
+from app.api.context import Info, read_of
 from app.api.inputs import WorkflowFilter, WorkflowOrder, WorkflowRef
 from app.api.inputs.orders import order_of
 from app.api.listing import connection, listing_of
@@ -65,4 +65,5 @@ class WorkflowQuery:
         wanted = filter.value(info.context.gateway.reading.namespace(None)) if filter else Filter()
         listing = listing_of(wanted, order_of(order_by), first, after, last, before, offset)
         await info.context.gateway.consistency.reached(consistency_token)
-        return await connection(info.context.gateway.reading.lists, info.context.identity, listing)
+        context, attributes = info.context, read_of("WorkflowExecution", info)
+        return await connection(context.gateway.reading.lists, context.identity, listing, attributes)

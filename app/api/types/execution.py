@@ -12,7 +12,8 @@ from strawberry.scalars import JSON
 
 from app import model, registry
 from app.access import Exposure, Part, withheld
-from app.api.connections import Connection, ConnectionValue
+from app.api.compiled import reads
+from app.api.connections import PLACE, Connection, ConnectionValue
 from app.api.context import UNREADABLE, Info, projected, view_of
 from app.api.human import span
 from app.api.node import Bound, Node
@@ -28,6 +29,13 @@ from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_ob
 from app.model import ActivityStatus, WorkflowStatus, milliseconds
 
 Row = strawberry.Parent[model.Execution]
+SPAN = ("start_time", "close_time")
+KIND = ("workflow_type", "tenant", "environment")
+"""What a policy of what is withheld goes by."""
+
+
+def lasted(start: datetime, close: datetime | None) -> float:
+    return milliseconds(start, close or datetime.now(UTC))
 
 
 @strawberry.type(description="An activity that undoes earlier work: its summary or id begins with `compensate`.")
@@ -57,6 +65,7 @@ class Withheld:
 class WorkflowExecution(Node, Contents, Family, Answers):
     namespace: str
     workflow_id: str
+    run_id: strawberry.ID
     workflow_type: str
     task_queue: str
     status: WorkflowStatus
@@ -73,26 +82,23 @@ class WorkflowExecution(Node, Contents, Family, Answers):
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        return isinstance(value, model.Execution)
-
-    @strawberry.field
-    @staticmethod
-    def run_id(root: Row) -> strawberry.ID:
-        return strawberry.ID(root.run_id)
+        return isinstance(value, (model.Execution, model.Glimpse))
 
     @strawberry.field(
-        graphql_type=JSON, description=f"Custom attributes given at its start; searchable. {WITHHELD_KEYS}"
+        graphql_type=JSON,
+        description=f"Custom attributes given at its start; searchable. {WITHHELD_KEYS}",
+        metadata=reads("metadata", *KIND),
     )
     @staticmethod
     def metadata(root: Row, info: Info) -> Any:
         return veiled_object(info, target_of(root), Part.METADATA, root.metadata)
 
-    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS, metadata=reads("memo", *KIND))
     @staticmethod
     def memo(root: Row, info: Info) -> Any:
         return veiled_object(info, target_of(root), Part.MEMO, root.memo)
 
-    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS)
+    @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS, metadata=reads("search_attributes", *KIND))
     @staticmethod
     def search_attributes(root: Row, info: Info) -> Any:
         return veiled_object(info, target_of(root), Part.SEARCH_ATTRIBUTES, root.search_attributes)
@@ -103,7 +109,9 @@ class WorkflowExecution(Node, Contents, Family, Answers):
         found = withheld(info.context.identity, target_of(root))
         return [Withheld(field=str(each), masked=seen is Exposure.MASKED) for each, seen in found.items()]
 
-    @strawberry.field(description="The first run of its chain of continue-as-new, retries and cron.")
+    @strawberry.field(
+        description="The first run of its chain of continue-as-new, retries and cron.", metadata=reads("first_run_id")
+    )
     @staticmethod
     def first_run_id(root: Row) -> strawberry.ID | None:
         return strawberry.ID(root.first_run_id) if root.first_run_id else None
@@ -116,15 +124,20 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     def definition(root: Row, info: Info) -> registry.WorkflowDefinition | None:
         return info.context.gateway.registry.find(root.workflow_type)
 
-    @strawberry.field(description="Milliseconds from its start to its close, or so far.")
+    @strawberry.field(
+        description="Milliseconds from its start to its close, or so far.", metadata=reads(*SPAN, of=lasted)
+    )
     @staticmethod
     def duration_ms(root: Row) -> float:
-        return milliseconds(root.start_time, root.close_time or datetime.now(UTC)) or 0.0
+        return lasted(root.start_time, root.close_time)
 
-    @strawberry.field(description="durationMs for a person, in its two largest units, such as 15m 30s or 850ms.")
+    @strawberry.field(
+        description="durationMs for a person, in its two largest units, such as 15m 30s or 850ms.",
+        metadata=reads(*SPAN),
+    )
     @staticmethod
     def duration_text(root: Row) -> str:
-        return span(milliseconds(root.start_time, root.close_time or datetime.now(UTC)) or 0.0)
+        return span(lasted(root.start_time, root.close_time))
 
     @strawberry.field(description=f"Events in its history. {UNREADABLE}")
     @staticmethod
@@ -192,7 +205,7 @@ class WorkflowExecution(Node, Contents, Family, Answers):
 @strawberry.type
 class WorkflowEdge:
     node: WorkflowExecution
-    cursor: Cursor
+    cursor: Cursor = strawberry.field(metadata=PLACE)
 
 
 @strawberry.type(description="A page of runs.")
@@ -205,7 +218,8 @@ class WorkflowConnection(Connection):
             "Whether totalCount is estimated. It is exact where counting takes less than 150 ms, and always for"
             " filters of namespace, tenant, environment, workflowType and status alone; one value of the metadata or of"
             " a search attribute is counted from an index. Else it is what Postgres expects by its statistics."
-        )
+        ),
+        metadata=reads(),
     )
     @staticmethod
     async def total_count_is_estimate(root: strawberry.Parent[ConnectionValue[model.Execution]]) -> bool:
