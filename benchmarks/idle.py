@@ -123,8 +123,8 @@ async def main(folder: Path) -> None:
     conditions = [
         f"Machine: {machine()}.",
         f"Versions: {versions('uvicorn', 'websockets', 'strawberry-graphql')}.",
-        f"{CONNECTIONS:,} connections to one gateway process, beside {AT_ONCE} to warm up; the resident memory that they"
-        f" add, then {SECONDS:.0f} s in which nothing happens but pings and heartbeats.",
+        f"{CONNECTIONS:,} connections to one gateway process, beside {AT_ONCE} to warm up: the resident memory that"
+        f" they add, and then {SECONDS:.0f} s in which nothing happens but pings and heartbeats.",
     ]
     headings = ("an idle connection", "KiB", "CPU ms a minute", "% of a core for all")
     write("idle", headings, rows, conditions)

@@ -8,6 +8,7 @@ after the other in rounds; of each, the round that answered most counts. Then th
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,7 @@ async def started(stack: AsyncExitStack, url: str, folder: Path) -> tuple[Server
     try:
         command = servers.postgraphile(folder)
     except servers.SkippedError as why:
+        print(why, file=sys.stderr)
         return ours, None, str(why)
     production = {"NODE_ENV": "production", "GRAPHILE_ENV": "production"}
     node_url = url.replace("postgres:@/", "postgres@localhost/")
