@@ -138,6 +138,11 @@ class Refusal(TidelineError):
         """The refusal of an input that cannot be meant."""
         return cls("INVALID_INPUT", error.message, path=error.path)
 
+    def as_error(self) -> TidelineError:
+        """The same for a field that has no `userErrors` to tell it by."""
+        kind = {"INVALID_INPUT": BadUserInput, "NOT_ALLOWED": Forbidden, "NOT_FOUND": NotFound}.get(self.reason)
+        return kind(self.message, path=self.path) if kind else self
+
 
 class Unavailable(TidelineError):
     """The process is about to end: another one answers."""

@@ -154,10 +154,12 @@ async def serve(port: int, environment: dict[str, str]) -> asyncio.subprocess.Pr
     )
     try:
         async with asyncio.timeout(60):
-            while not await _answers(port):  # noqa: ASYNC110 - another process tells of nothing
+            while not await _answers(port):
+                assert process.returncode is None, f"the gateway ended with {process.returncode}"
                 await asyncio.sleep(0.05)
     except BaseException:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
         raise
     return process

@@ -30,15 +30,15 @@ KEPT_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a stream has come: `number` grows along the log that `log` names, the same for everybody in this
-    process. Several updates that are made of one state have one mark."""
+    """How far a stream has come: `number` grows with each update along the log that `log` names, whose numbers are all
+    of one type, and is the same for everybody in this process. Who has one has all before it."""
 
     log: Hashable
-    number: int
+    number: Any
 
     def covers(self, other: Mark) -> bool:
         """Whether who has come this far has the other as well."""
-        return self.log == other.log and self.number >= other.number
+        return bool(self.log == other.log and self.number >= other.number)
 
 
 @dataclass(frozen=True, slots=True)

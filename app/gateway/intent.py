@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any
 
+import orjson
+
 from app.access import SOME_RUN, Action, Target
 from app.errors import Refusal
 from app.gateway.caller import Caller
@@ -93,8 +95,12 @@ class Intent:
 
 def digest(value: object) -> bytes:
     """The same for the same input, in whatever order its fields came."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    try:
+        text = orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Integers of any size, and halves of surrogates.
+        text = json.dumps(value, sort_keys=True, default=_plain).encode()
+    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def _plain(value: Any) -> Any:

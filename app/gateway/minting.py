@@ -72,8 +72,9 @@ class Minting:
         self._recording = recording
         self._longest = longest
 
-    async def watch_token(self, caller: Caller, wanted: WatchWanted) -> WatchOutcome:
-        """A token for a run that the caller sees, or for a tag within the caller's tenant."""
+    async def watch_token(self, caller: Caller, wanted: WatchWanted, run: Execution | None = None) -> WatchOutcome:
+        """A token for a run that the caller sees, or for a tag within the caller's tenant. `run` is the one that is
+        wanted, where the caller has it already."""
         detail = {"tag": wanted.tag.key if wanted.tag else None, "signals": list(wanted.signals)}
         entry = self._recording.entry(caller, "createWatchToken", wanted.namespace, wanted.workflow_id, detail)
         try:
@@ -84,17 +85,14 @@ class Minting:
                 if wanted.tag is not None:
                     watch = await self._for_tag(caller.identity, wanted.tag, wanted.signals, wanted.seconds)
                 else:
-                    run = await self._run(caller.identity, wanted)
-                    watch = await self.for_run(caller.identity, run, wanted.signals, wanted.seconds)
+                    found = run or await self._run(caller.identity, wanted)
+                    watch = await self._for_run(caller.identity, found, wanted.signals, wanted.seconds)
         except Refused as refused:
             return WatchOutcome(refusals=refused.refusals)
         return WatchOutcome(watch)
 
-    async def for_run(
-        self, identity: Identity, run: Execution, signals: Sequence[str] = (), seconds: float = DEFAULT_SECONDS
-    ) -> Watch:
-        """A token for the tree of a run that the caller sees. Raises a Refusal for a signal that the caller itself
-        may not send."""
+    async def _for_run(self, identity: Identity, run: Execution, signals: Sequence[str], seconds: float) -> Watch:
+        """For its tree. Raises a Refusal for a signal that the caller itself may not send."""
         refuse(identity, Action.SHARE, Target(run=run))
         for name in signals:
             refuse(identity, Action.SIGNAL, Target(run=run, signal=name))

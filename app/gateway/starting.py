@@ -130,10 +130,11 @@ class Starting:
 
     def intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Intent:
         made_up = wanted.workflow_id is None
+        planned: dict[str, Start] = {}
 
         async def prepare(request_id: str) -> Plan:
             _allow(caller, wanted, begin)
-            start = await self._start(caller, wanted, key, request_id)
+            start = planned[request_id] = await self._start(caller, wanted, key, request_id)
             if begin.joins and not made_up:
                 await self._require_visible(caller, start)
             return {"namespace": start.namespace, "workflowId": start.workflow_id}
@@ -142,7 +143,8 @@ class Starting:
             if attempt.is_again and (found := await self._earlier(attempt, begin)):
                 told = {"updateId": attempt.request_id} if "update" in begin.input else {}
                 return await self._outcomes.done(found, created=False, **told)
-            start = await self._start(caller, wanted, key, attempt.request_id)
+            id_ = attempt.request_id
+            start = planned.get(id_) or await self._start(caller, wanted, key, id_)
             start = replace(start, workflow_id=str(attempt.plan["workflowId"]))
             try:
                 started, kept = await begin.send(start)

@@ -69,6 +69,9 @@ def wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Re
             " or the taskQueue of the workers that know it."
         )
         found.append(_invalid(message, "taskQueue"))
+    elif definition is not None and definition.is_ours:
+        message = f"Workflow type {wanted.workflow_type!r} is started by Tideline itself, as a part of other mutations."
+        found.append(Refusal("NOT_ALLOWED", message, path=("workflowType",)))
     if wanted.workflow_id is not None and not 0 < len(wanted.workflow_id) <= MAX_ID:
         message = f"workflowId must have 1 to {MAX_ID} characters; it has {len(wanted.workflow_id)}."
         found.append(_invalid(message, "workflowId"))

@@ -65,15 +65,15 @@ class EventStep:
 
 @dataclass(frozen=True, slots=True)
 class ProgressStep:
-    """What progress was at one place of the log. `view` is the run as it is now; of each watch, named by its number,
-    `version` tells which state that is."""
+    """What progress was at one place of the log. `view` is the run as it is now; `number` orders the steps of each
+    watch, which its own number names: what was at an event comes before each state behind that event."""
 
     cursor: Cursor
     view: RunView
     progress: Progress
     status: WorkflowStatus
     watch: int
-    version: int
+    number: tuple[int, int]
     gap: Gap | None = None
 
 
@@ -162,7 +162,7 @@ async def _progresses(
         sent_at = clock()
         if position is not None and not pace:
             for point in _earlier(view.projection.points, position):
-                step = _replayed(watch, version, view, point, profile, last)
+                step = _replayed(watch, view, point, profile, last)
                 if step.cursor.digest != digest:
                     yield step
                     digest, last = step.cursor.digest, step.progress
@@ -225,22 +225,20 @@ def _has_moved(view: RunView, position: int) -> bool:
 
 
 def _replayed(
-    watch: Watch, version: int, view: RunView, point: ProgressPoint, profile: Profile | None, last: Progress | None
+    watch: Watch, view: RunView, point: ProgressPoint, profile: Profile | None, last: Progress | None
 ) -> ProgressStep:
     said = not_below(progress_at(point, view.projection, profile), last)
-    return _step(watch, version, view, point.event_id, said, point.status)
+    return _step(watch, (point.event_id, 0), view, said, point.status)
 
 
 def _now(watch: Watch, version: int, view: RunView, profile: Profile | None, last: Progress | None) -> ProgressStep:
     said = not_below(progress(view.projection, view.pending_activities, datetime.now(UTC), profile), last)
-    return _step(watch, version, view, view.projection.last_event_id, said, view.projection.status)
+    return _step(watch, (view.projection.last_event_id, version), view, said, view.projection.status)
 
 
-def _step(
-    watch: Watch, version: int, view: RunView, event_id: int, said: Progress, status: WorkflowStatus
-) -> ProgressStep:
-    cursor = replace(cursor_at(watch.ref, event_id), digest=digest_of(said, status))
-    return ProgressStep(cursor, view, said, status, watch.serial, version)
+def _step(watch: Watch, number: tuple[int, int], view: RunView, said: Progress, status: WorkflowStatus) -> ProgressStep:
+    cursor = replace(cursor_at(watch.ref, number[0]), digest=digest_of(said, status))
+    return ProgressStep(cursor, view, said, status, watch.serial, number)
 
 
 def digest_of(said: Progress, status: WorkflowStatus) -> str:

@@ -61,6 +61,8 @@ class WorkflowDefinition:
     environment_field: str | None = None
     mutation: str | None = None
     """The name of its typed mutation; None where its input is not known as Python types."""
+    is_ours: bool = False
+    """Started by Tideline itself, and by nobody else."""
 
     @property
     def json_schema(self) -> Mapping[str, Json] | None:

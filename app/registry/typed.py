@@ -93,6 +93,7 @@ def definition_of(entry: Entry) -> WorkflowDefinition:
         tenant_field=entry.tenant_field,
         environment_field=entry.environment_field,
         mutation=None if entry.is_ours else _mutation(entry.name),
+        is_ours=entry.is_ours,
     )
 
 

@@ -42,7 +42,7 @@ class Entry:
     environment_field: str | None = None
 
     is_ours: bool = False
-    """Started by Tideline itself: it has no mutation of its own."""
+    """Started by Tideline itself, and by nobody else: it has no mutation of its own."""
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ from tests.acceptance.process import ROOT, _environment
 from tests.conftest import free_port
 from tests.waiting import eventually
 
-READY_WITHIN = 40.0
+READY_WITHIN = 60.0
 
 
 @dataclass

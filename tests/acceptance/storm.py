@@ -115,7 +115,7 @@ class Storm:
     def cuts(self) -> Counter[str]:
         return sum((each.cuts for each in self.followers), Counter())
 
-    async def until_all_hear(self, more: int = 1, within: float = 30.0) -> None:
+    async def until_all_hear(self, more: int = 1, within: float = 60.0) -> None:
         """Return when each follower of events has been told `more` than it has been until now."""
         goals = [(each, len(each.updates) + more) for each in self.events]
 
@@ -124,7 +124,7 @@ class Storm:
 
         await eventually(behind, lambda found: not found, within=within)
 
-    async def until_heard(self, more: int, within: float = 30.0) -> None:
+    async def until_heard(self, more: int, within: float = 60.0) -> None:
         """Return when all followers together have been told `more` than they have been until now."""
         goal = self.heard + more
         await self._until(lambda: [] if self.heard >= goal else [f"{self.heard} of {goal}"], within)
@@ -143,7 +143,7 @@ class Storm:
         await self._lists_are_right()
         assert not [each.name for each in self.followers for update in each.updates if update.get("gap")]
 
-    async def _until(self, rest: Callable[[], list[str]], within: float = 30.0) -> None:
+    async def _until(self, rest: Callable[[], list[str]], within: float = 60.0) -> None:
         async def ask() -> list[str]:
             return rest()
 
@@ -165,10 +165,10 @@ class Storm:
         now = (await data(f"http://{self.origin}/graphql", RUN, id=follower.variables["id"]))["workflow"]
         last = follower.updates[-1]
         if "progress" in last:
-            assert (last["status"], last["execution"]["runId"]) == (now["status"], now["runId"]), follower.name
-            assert last["progress"] == now["progress"], follower.name
+            assert (last["status"], last["execution"]["runId"]) == (now["status"], now["runId"]), (follower, now)
+            assert last["progress"] == now["progress"], (follower, now)
         else:
-            assert last == {name: now[name] for name in last}, follower.name
+            assert last == {name: now[name] for name in last}, (follower, now)
 
     async def _changes_are_whole(self) -> None:
         connection = await asyncpg.connect(self.cluster.database_url)
@@ -179,7 +179,7 @@ class Storm:
                 told = {each.name: [(one["kind"], one["runId"]) for one in each.updates] for each in self.changes}
                 return [(name, len(each), len(log), _parting(each, log)) for name, each in told.items() if each != log]
 
-            await eventually(different, lambda found: not found, within=30, every=0.2)
+            await eventually(different, lambda found: not found, within=60, every=0.2)
         finally:
             await connection.close()
 
@@ -189,7 +189,7 @@ class Storm:
             last = {each.name: {part: each.updates[-1][part] for part in now} for each in self.lists}
             return [(name, each, now) for name, each in last.items() if each != now]
 
-        await eventually(different, lambda found: not found, within=20, every=0.2)
+        await eventually(different, lambda found: not found, within=60, every=0.2)
 
 
 def _parting(told: list[Any], log: list[Any]) -> Any:

@@ -16,8 +16,9 @@ from tests.conftest import free_port, redis_binary
 from tests.waiting import eventually
 
 CUTS = 1000
-LONGEST = 90.0
-"""Seconds that a storm may take."""
+LONGEST = 180.0
+"""Seconds that a storm may take, on a machine that has much else to do."""
+pytestmark = pytest.mark.timeout(2 * LONGEST)
 END_LISTENERS = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where pid <> pg_backend_pid() and (query ilike 'listen %' or query ilike '%pg_notify%')
@@ -49,7 +50,7 @@ async def test_a_thousand_cuts(whole: Cluster) -> None:
         async def cuts() -> int:
             return storm.cutter.cuts
 
-        await eventually(cuts, lambda made: made >= CUTS, within=60)
+        await eventually(cuts, lambda made: made >= CUTS, within=120)
     for phase in ("connecting", "before the ack", "before the first", "streaming", "before the next poll"):
         assert storm.cuts[phase] > 0, phase
 
@@ -60,6 +61,7 @@ async def test_gateways_die_and_come_back(whole: Cluster) -> None:
         for gateway in whole.gateways:
             await gateway.restart()
             await storm.until_all_hear(3)
+            await whole.until_ready()
 
 
 async def test_temporal_dies_and_comes_back(whole: Cluster) -> None:

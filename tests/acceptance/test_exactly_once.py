@@ -37,7 +37,7 @@ async def runs_of(temporal: TemporalServer, task_queue: str) -> dict[str, set[st
 
 async def test_as_many_executions_as_keys(temporal: TemporalServer, database: str, task_queue: str) -> None:
     storm = Storm((free_port(), free_port()), KEYS, CLIENTS, task_queue, random.Random(7))
-    environment = {"DATABASE_URL": database, "TEMPORAL_ADDRESS": temporal.address, "TIDELINE_LOG_LEVEL": "error"}
+    environment = {"DATABASE_URL": database, "TEMPORAL_ADDRESS": temporal.address, "TIDELINE_AUTH": "open"}
     worker = Worker(
         temporal.client, task_queue=task_queue, workflows=[Chain], workflow_runner=UnsandboxedWorkflowRunner()
     )

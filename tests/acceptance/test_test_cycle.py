@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,13 @@ import httpx
 import pytest
 
 from tests.acceptance.client import ask, data, subscribe
-from tests.acceptance.process import ROOT, Start, Tideline
+from tests.acceptance.process import Start, Tideline
 from tests.conftest import free_port
 from tests.cycles import MailServer, ModelServer, mail_server, model_server
+from tests.integration.worker_process import worker_process
 from tests.waiting import eventually
 
+TIDELINE = "import sys; from app.cli import main; sys.exit(main())"
 START = """
 mutation ($input: TestCycleInput!, $id: String!) {
   startTestCycle(input: $input, options: {workflowId: $id}) { created userErrors { code message path } }
@@ -95,24 +96,23 @@ class Place:
 
 @asynccontextmanager
 async def worker(tideline: Tideline, connections: str, metrics: str, log: Path) -> AsyncIterator[None]:
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "worker", "--demo", "--queues", "test-cycle:activities=8:workflows=4"),
-            *("--connections", connections, "--worker-metrics", metrics, "--build-id", "build-7"),
-            env={"TEMPORAL_ADDRESS": tideline.temporal, "PATH": "", "PYTHONPATH": str(ROOT)},
-            stdout=output,
-            stderr=output,
-            cwd=ROOT,
-        )
-    try:
+    """A worker that polls already."""
+    options = ("--queues", "test-cycle:activities=8:workflows=4", "--worker-metrics", metrics, "--build-id", "build-7")
+    settings = {"TEMPORAL_ADDRESS": tideline.temporal, "TIDELINE_CONNECTIONS": connections}
+    async with worker_process(log, "worker", "--demo", *options, program=TIDELINE, **settings) as process:
+
+        async def is_up() -> bool:
+            assert process.returncode is None, f"the worker ended: {log}"
+            with suppress(httpx.TransportError):
+                async with httpx.AsyncClient() as client:
+                    return (await client.get(f"http://{metrics}/metrics")).is_success
+            return False
+
+        await eventually(is_up, within=40, every=0.1)
         yield
         process.terminate()
         async with asyncio.timeout(15):
             assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 @pytest.fixture(scope="module")

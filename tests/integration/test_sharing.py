@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 import pytest
+from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app import metrics
 from app.api.engine import Operation
@@ -26,6 +28,30 @@ subscription ($id: String!, $after: Cursor) { workflowEvents(workflowId: $id, af
 """
 STATE = "subscription ($id: String!) { workflow(workflowId: $id) { historyLength status } }"
 ENDED = "WorkflowExecutionTerminated"
+
+
+PROGRESS = """
+subscription ($id: String!, $after: Cursor) { workflowProgress(workflowId: $id, after: $after) {
+  cursor status progress { step }
+} }
+"""
+
+
+@workflow.defn
+class Steps:
+    """Says each step that it is told, and ends with the last."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+
+    @workflow.signal
+    def tell(self, step: str) -> None:
+        workflow.upsert_memo({"progress": {"step": step}})
+        self._told.append(step)
+
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.wait_condition(lambda: "end" in self._told)
 
 
 @pytest.fixture
@@ -105,3 +131,33 @@ async def test_one_who_joins_late_sees_the_state_now_and_then_the_same_as_all(
     await handle.terminate()
     last = await asyncio.gather(*(rest(stream) for stream in (first, second, third)))
     assert [each[-1]["workflow"] for each in last] == [{"historyLength": 5, "status": "TERMINATED"}] * 3
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_several_who_come_back_together_miss_no_step(
+    host: Host, temporal: TemporalServer, task_queue: str, *, is_open: bool
+) -> None:
+    client, steps = temporal.client, ["one", "two", "three", "four", "end"]
+    async with Worker(client, task_queue=task_queue, workflows=[Steps], workflow_runner=UnsandboxedWorkflowRunner()):
+        run = await client.start_workflow(Steps.run, id=f"steps-{uuid.uuid4().hex[:10]}", task_queue=task_queue)
+        async with aclosing(subscribed(host, PROGRESS, id=run.id)) as stream:
+            cursor = (await anext(stream))["workflowProgress"]["cursor"]
+        for step in steps[:-1]:
+            await run.signal(Steps.tell, step)
+
+        async def come_back() -> list[str]:
+            seen: list[str] = []
+            async with aclosing(subscribed(host, PROGRESS, id=run.id, after=cursor)) as updates:
+                async for update in updates:
+                    told = update["workflowProgress"]["progress"]["step"]
+                    seen += [told] if told and told not in seen else []
+                    if told == "four" and is_open:
+                        await run.signal(Steps.tell, "end")
+            return seen
+
+        if not is_open:
+            await run.signal(Steps.tell, "end")
+            await run.result()
+        async with asyncio.timeout(30):
+            seen = await asyncio.gather(*(come_back() for _ in range(4)))
+    assert seen == [steps] * 4

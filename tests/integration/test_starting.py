@@ -182,6 +182,14 @@ async def test_a_wrong_value_is_told_at_its_path(host: Host, wrong: dict[str, Js
     assert answer["consistencyToken"] is None
 
 
+async def test_what_tideline_starts_itself_is_started_by_nobody_else(host: Host) -> None:
+    [error] = (await done(host, START, {"workflowType": "TidelineBatch", "input": [{"job_id": "1"}]}))["userErrors"]
+    assert (error["code"], error["path"]) == ("NOT_ALLOWED", ["workflowType"])
+    offered = {each["name"] for each in (await host.data("{ workflowTypes { name } }"))["workflowTypes"]}
+    assert "PriceSyncWorkflow" in offered
+    assert "TidelineBatch" not in offered
+
+
 async def test_a_version_that_no_worker_has_is_told_at_its_path(host: Host) -> None:
     pinned = {"pinned": {"deploymentName": "prices", "buildId": "b1"}}
     [error] = (await done(host, START, given(versioningOverride=pinned)))["userErrors"]

@@ -10,7 +10,7 @@ from graphql import GraphQLObjectType
 from temporalio.client import WorkflowHandle
 from temporalio.worker import Worker
 
-from app.access import Identity, Role
+from app.access import Role
 from app.api.guard import WATCHABLE
 from app.api.schema import schema
 from tests.conftest import TemporalServer
@@ -27,6 +27,13 @@ READ = """
 query ($id: String!, $run: ID) {
   workflow(workflowId: $id, runId: $run) {
     id workflowId runId status availableActions children { nodes { workflowId } }
+  }
+}
+"""
+START = """
+mutation ($type: String!, $seconds: Float) {
+  startWorkflow(input: {workflowType: $type, taskQueue: "nobody"}) {
+    execution { workflowId } watchToken(expiresInSeconds: $seconds) { token } userErrors { message }
   }
 }
 """
@@ -250,12 +257,25 @@ async def test_it_ends_by_time_and_with_the_key_that_made_it(gateway: Guarded, f
     await eventually(refused, within=5)
 
 
-async def test_a_start_can_mint_one_for_its_run(gateway: Guarded, family: Handle) -> None:
-    """As `startWorkflow` does for its caller."""
-    engine_gateway = gateway.parts[0].engine._gateway
-    starter: Identity = await gateway.parts[0].gatekeeper.identify(f"Bearer {await gateway.key(Role.STARTER)}", {})
-    run = await engine_gateway.reading.execution(starter, None, family.id, None)
-    assert run is not None
-    watch = await engine_gateway.minting.for_run(starter, run)
-    assert await sees(gateway, watch.token, family.id)
-    assert watch.token not in repr(watch)
+async def test_a_start_mints_one_for_its_run(gateway: Guarded, family: Handle) -> None:
+    starter = await gateway.key(Role.STARTER)
+    started = (await gateway.data(starter, START, type="Still"))["startWorkflow"]
+    token, own = started["watchToken"]["token"], started["execution"]["workflowId"]
+    assert await sees(gateway, token, own)
+    assert not await sees(gateway, token, family.id)
+    entries = await gateway.database.fetch("select action, outcome from audit where workflow_id = $1", own)
+    assert ("createWatchToken", "OK") in [tuple(each) for each in entries]
+
+
+async def test_a_start_stands_whose_token_is_refused(gateway: Guarded) -> None:
+    starter = await gateway.key(Role.STARTER)
+    answer = await gateway.ask(starter, START, type="Still", seconds=0)
+    started = answer["data"]["startWorkflow"]
+    assert started["watchToken"] is None
+    assert started["execution"]["workflowId"]
+    assert answer["errors"][0]["path"] == ["startWorkflow", "watchToken"]
+    assert answer["errors"][0]["extensions"]["argument"] == ["expiresInSeconds"]
+    assert code_of(answer) == "BAD_USER_INPUT"
+    refused = (await gateway.data(starter, START, type=""))["startWorkflow"]
+    assert (refused["watchToken"], refused["execution"]) == (None, None)
+    assert refused["userErrors"]

@@ -10,8 +10,8 @@ from app.api.context import Info
 from app.api.inputs.access import CreateApiKeyInput, CreateWatchTokenInput, RevokeApiKeyInput
 from app.api.mutations.payloads import UserError, errors
 from app.api.types.api_key import ApiKey
+from app.api.types.watch_token import WatchToken
 from app.gateway.keys import KeyOutcome
-from app.gateway.minting import Watch
 
 
 @strawberry.type
@@ -27,16 +27,6 @@ class CreateApiKeyPayload:
 class ApiKeyPayload:
     api_key: ApiKey | None
     user_errors: list[UserError]
-
-
-@strawberry.type(description="Opens a few runs to whoever holds it, for a while.")
-class WatchToken:
-    token: str = strawberry.field(description="Sent as `Authorization: Bearer`, or in connection_init.")
-    expires_at: datetime
-
-    @classmethod
-    def of(cls, watch: Watch) -> WatchToken:
-        return cls(token=watch.token, expires_at=watch.expires_at)
 
 
 @strawberry.type

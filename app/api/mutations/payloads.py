@@ -7,10 +7,13 @@ from collections.abc import Iterable
 import strawberry
 
 from app import model
+from app.api.context import Info
 from app.api.types.execution import WorkflowExecution
 from app.api.types.outcome import WorkflowUpdate
+from app.api.types.watch_token import WatchToken
 from app.errors import BadUserInput, Refusal
 from app.gateway.caller import Outcome
+from app.gateway.minting import DEFAULT_SECONDS, WatchWanted
 
 
 @strawberry.type(description="A refusal that the caller can mend.")
@@ -41,6 +44,24 @@ class StartWorkflowPayload:
     )
     consistency_token: str | None = strawberry.field(description=TOKEN)
     user_errors: list[UserError]
+
+    @strawberry.field(
+        description=(
+            "Minted where it is selected: a token that reads the run's tree and sends the signals that it names. Null"
+            " without a run. Needs SHARE."
+        )
+    )
+    async def watch_token(
+        self, info: Info, expires_in_seconds: float = DEFAULT_SECONDS, signals: list[str] | None = None
+    ) -> WatchToken | None:
+        if self.execution is None:
+            return None
+        run: model.Execution = self.execution  # type: ignore[assignment]
+        wanted = WatchWanted(run.workflow_id, run.run_id, run.namespace, None, signals or [], expires_in_seconds)
+        outcome = await info.context.gateway.minting.watch_token(info.context.caller, wanted, run)
+        if outcome.watch is None:
+            raise outcome.refusals[0].as_error()
+        return WatchToken.of(outcome.watch)
 
 
 @strawberry.type

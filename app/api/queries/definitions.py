@@ -13,10 +13,12 @@ from app.api.types.definition import WorkflowDefinition
 
 @strawberry.type
 class DefinitionQuery:
-    @strawberry.field(graphql_type=list[WorkflowDefinition], description="The registered workflow types.")
+    @strawberry.field(
+        graphql_type=list[WorkflowDefinition], description="The registered workflow types that can be started."
+    )
     @staticmethod
     def workflow_types(info: Info) -> Sequence[registry.WorkflowDefinition]:
-        return info.context.gateway.registry.definitions
+        return [each for each in info.context.gateway.registry.definitions if not each.is_ours]
 
     @strawberry.field(
         graphql_type=WorkflowDefinition | None,

@@ -44,7 +44,7 @@ class RunSubscription:
                 yield Update(
                     step.cursor,
                     partial(progress_update, step, context),
-                    mark=Mark(step.watch, step.version),
+                    mark=Mark(step.watch, step.number),
                     happened=step.view.projection.last_event_time,
                 )
 

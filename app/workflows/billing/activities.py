@@ -11,6 +11,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from app.workflows.beating import beats
 from app.workflows.billing.books import open_books
 from app.workflows.billing.model import (
     CalculationInput,
@@ -46,11 +47,13 @@ class BillingActivities:
         self._connections = connections
 
     @activity.defn
+    @beats
     async def count_due_subscriptions(self, request: ScheduleSubscriptionBillingInput, as_of: datetime) -> int:
         async with open_books(request, self._connections) as books:
             return await books.count_due(as_of)
 
     @activity.defn
+    @beats
     async def list_due_subscriptions(
         self, request: ScheduleSubscriptionBillingInput, as_of: datetime, behind: str, limit: int
     ) -> list[Subscription]:
@@ -59,11 +62,13 @@ class BillingActivities:
             return await books.due(as_of, behind, limit)
 
     @activity.defn
+    @beats
     async def check_subscription(self, request: ProcessSubscriptionBillingInput) -> Subscription:
         async with open_books(request, self._connections) as books:
             return await books.subscription(request.subscription_id)
 
     @activity.defn
+    @beats
     async def calculate_charges(self, request: CalculationInput, invoice_id: str) -> Charges:
         """With the adjustments that are on that invoice or on none."""
         async with open_books(request, self._connections) as books:
@@ -74,6 +79,7 @@ class BillingActivities:
             return await books.charges(subscription, start, end, invoice_id)
 
     @activity.defn
+    @beats
     async def create_draft_invoice(
         self, request: ProcessSubscriptionBillingInput, invoice_id: str, charges: Charges
     ) -> Invoice:
@@ -81,16 +87,19 @@ class BillingActivities:
             return await books.draft(invoice_id, charges)
 
     @activity.defn
+    @beats
     async def advance_period(self, request: ProcessSubscriptionBillingInput, period_end: datetime) -> None:
         async with open_books(request, self._connections) as books:
             await books.advance(request.subscription_id, period_end)
 
     @activity.defn
+    @beats
     async def finalise_invoice(self, request: ProcessInvoiceInput) -> Invoice:
         async with open_books(request, self._connections) as books:
             return await books.finalise(request.invoice_id, request.due_days)
 
     @activity.defn
+    @beats
     async def collect_payment(self, request: ProcessInvoiceInput, invoice: Invoice) -> InvoiceResult:
         """Ask for the payment, by a key that asks once, and note that it was made.
 
@@ -116,23 +125,27 @@ class BillingActivities:
             return _result(await books.paid(invoice.invoice_id, answer["reference"]))
 
     @activity.defn
+    @beats
     async def create_customer(self, request: CustomerOnboardingInput) -> bool:
         """Whether it was not there before."""
         async with open_books(request, self._connections) as books:
             return await books.enter(request.customer)
 
     @activity.defn
+    @beats
     async def compensate_customer(self, request: CustomerOnboardingInput) -> None:
         """Take the customer away again that has no subscription."""
         async with open_books(request, self._connections) as books:
             await books.remove(request.customer.customer_id)
 
     @activity.defn
+    @beats
     async def create_subscription(self, request: SubscriptionCreationInput, start: datetime) -> Subscription:
         async with open_books(request, self._connections) as books:
             return await books.subscribe(request, start)
 
     @activity.defn
+    @beats
     async def notify_onboarded(self, request: CustomerOnboardingInput, result: OnboardingResult) -> None:
         assert request.notify is not None
         body = asdict(request.customer) | {
@@ -142,6 +155,7 @@ class BillingActivities:
         await self._post(request, request.notify.url, request.notify.connection, "onboarded", body)
 
     @activity.defn
+    @beats
     async def quote_change(self, request: SubscriptionChangeInput, at: datetime) -> ChangeResult:
         """What the change will credit and charge."""
         async with open_books(request, self._connections) as books:
@@ -160,6 +174,7 @@ class BillingActivities:
         return ChangeResult(request.subscription_id, held.plan_id, request.plan_id, credit, charge)
 
     @activity.defn
+    @beats
     async def apply_change(self, request: SubscriptionChangeInput, change: ChangeResult, change_id: str) -> None:
         async with open_books(request, self._connections) as books:
             await books.change(change, change_id)

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from app.workflows.beating import HEARTBEAT_TIMEOUT
 from app.workflows.billing.problems import problems
 from app.workflows.publishing import FINAL, phase, publish_progress, refuse
 
@@ -28,6 +29,7 @@ async def step(name: str, *args: Any, result: Any = None, summary: str | None = 
         args=args,
         result_type=result,
         start_to_close_timeout=_ONE_STEP,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=RETRY,
         summary=summary,
     )

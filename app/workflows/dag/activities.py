@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from app.workflows.beating import beating
 from app.workflows.dag.agent import ai_agent
 from app.workflows.dag.calls import api_call, webhook
 from app.workflows.dag.configuration import AiAgent, ApiCall, Configuration, Database, Delay, Webhook
@@ -28,7 +29,6 @@ from app.workflows.outbound import Connections
 
 C = TypeVar("C", bound=Configuration)
 
-_BEAT_SECONDS = 1.0
 # The activity ends by itself, with a sentence, before Temporal gives it up.
 _MARGIN = 0.95
 
@@ -123,9 +123,8 @@ def _seconds() -> float:
 @asynccontextmanager
 async def _attempt() -> AsyncIterator[None]:
     """Beats every second, so that a dead worker is noticed and a cancellation heard; ends in time with a sentence."""
-    beating = asyncio.create_task(_beat())
     try:
-        async with asyncio.timeout(_seconds()):
+        async with beating(activity.heartbeat), asyncio.timeout(_seconds()):
             yield
     except TimeoutError:
         raise unavailable_error(f"It took longer than {_seconds() / _MARGIN:g} seconds.") from None
@@ -134,12 +133,3 @@ async def _attempt() -> AsyncIterator[None]:
         if details and details.worker_shutdown:
             raise unavailable_error("The worker left; another one goes on.") from None
         raise
-    finally:
-        beating.cancel()
-        await asyncio.wait([beating])
-
-
-async def _beat() -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(_BEAT_SECONDS)

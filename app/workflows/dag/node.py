@@ -10,6 +10,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
+    from app.workflows.beating import HEARTBEAT_TIMEOUT
     from app.workflows.dag.model import CONDITION, DELAY, TRANSFORM, DagNode, NodeCall, NodeState, Outcome
     from app.workflows.dag.standing import size_of
 
@@ -19,8 +20,6 @@ _LARGEST_SCOPE = 1_000_000
 _EVALUATION = timedelta(seconds=30)
 # What is wrong with an expression is not tried again; a worker that is too busy to answer is.
 _EVALUATION_RETRY = RetryPolicy(maximum_attempts=5)
-# The activity beats every second: after ten silent ones its worker is gone.
-_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
 
 async def perform(node: DagNode, state: NodeState, scope: dict[str, Any]) -> Outcome:
@@ -41,7 +40,7 @@ async def perform(node: DagNode, state: NodeState, scope: dict[str, Any]) -> Out
         call,
         result_type=Outcome,
         start_to_close_timeout=timedelta(seconds=node.timeout_seconds),
-        heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=_retry_policy(node),
         summary=_summary(node),
     )

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from app.workflows.beating import HEARTBEAT_TIMEOUT
     from app.workflows.entry import Entry
     from app.workflows.price_sync.model import PriceSyncInput, PriceSyncResult, SyncPosition
     from app.workflows.price_sync.problems import problems
@@ -31,8 +32,6 @@ _RETRY = RetryPolicy(
 )
 _SYNC_TIME = timedelta(minutes=30)
 _ONE_QUESTION = timedelta(minutes=2)
-# The activity beats every second: after ten silent ones its worker is gone.
-_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
 
 # An input that does not fit the dataclass is its caller's: it fails the run instead of retrying its task.
@@ -90,7 +89,7 @@ class PriceSyncWorkflow:
             args=[request, expected],
             result_type=SyncPosition,
             start_to_close_timeout=_SYNC_TIME + held_back,
-            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=_RETRY,
             # A cancelled synchronisation answers with how far it came.
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

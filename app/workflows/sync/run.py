@@ -12,6 +12,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 from temporalio.workflow import ActivityCancellationType
 
+from app.workflows.beating import HEARTBEAT_TIMEOUT
 from app.workflows.publishing import FINAL, carried, go_on, percent_of, phase, publish_progress, refuse
 from app.workflows.sync.model import Leg, Position, Progress, SyncResult
 
@@ -28,8 +29,6 @@ ONE_QUESTION = timedelta(minutes=2)
 LEG_TIME = timedelta(minutes=10)
 _LEG_LIMIT = LEG_TIME + timedelta(minutes=5)
 MOST_LEGS = 500
-# The activity beats every second: after ten silent ones its worker is gone.
-_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ async def _leg(plan: Plan, request: Any, position: Position, expected: int | Non
         args=[request, position, expected],
         result_type=Leg,
         start_to_close_timeout=_LEG_LIMIT,
-        heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=RETRY,
         # A cancelled synchronisation answers with how far it came.
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio import activity
 
-from app.workflows.beating import beating
+from app.workflows.beating import beating, beats
 from app.workflows.failures import unavailable_error
 from app.workflows.outbound import Connections
 from app.workflows.test_cycle import language, mail, notices
@@ -73,26 +73,31 @@ class TestCycleActivities:
         return Draft(tuple(attributes), budget.used)
 
     @activity.defn(name=SAVE)
+    @beats
     async def save_attributes(self, ref: ReportRef, attributes: list[Attribute]) -> int:
         async with self._report(ref) as report:
             return await report.save(attributes)
 
     @activity.defn(name=SCOPE)
+    @beats
     async def scope_report(self, ref: ReportRef, lowest_risk: int) -> int:
         async with self._report(ref) as report:
             return await report.scope(lowest_risk)
 
     @activity.defn(name=SAMPLE)
+    @beats
     async def select_samples(self, ref: ReportRef, size: int) -> int:
         async with self._report(ref) as report:
             return await report.sample(size)
 
     @activity.defn(name=OWN)
+    @beats
     async def identify_owners(self, ref: ReportRef) -> int:
         async with self._report(ref) as report:
             return await report.assign_owners()
 
     @activity.defn(name=REQUEST)
+    @beats
     async def prepare_requests(self, ref: ReportRef) -> dict[str, list[str]]:
         """The attributes to ask about, by address."""
         async with self._report(ref) as report:
@@ -118,28 +123,33 @@ class TestCycleActivities:
         return position
 
     @activity.defn(name=OBSERVE)
+    @beats
     async def raise_observations(self, ref: ReportRef) -> int:
         async with self._report(ref) as report:
             return await report.observe()
 
     @activity.defn(name=CONCLUDE)
+    @beats
     async def write_report(self, ref: ReportRef) -> ReportResult:
         async with self._report(ref) as report:
             return await report.conclude()
 
     @activity.defn(name=UNDO)
+    @beats
     async def undo_phase(self, ref: ReportRef, phase: TestCyclePhase) -> int:
         """Take back what the run has written about a report in a phase; how many rows."""
         async with self._report(ref) as report:
             return await report.undo(phase)
 
     @activity.defn(name=WRITE_NOTICE)
+    @beats
     async def write_notice(self, ref: ReportRef, notice: Notice, notice_id: str) -> str:
         """Keep a notice; the address of its recipient."""
         with linear_pace(activity.info().attempt):
             return await notices.write(ref, notice, notice_id, self._connections)
 
     @activity.defn(name=SEND)
+    @beats
     async def send_mail(self, server: Mail, notice: Notice, notice_id: str) -> None:
         await mail.send(server, notice, notice_id, self._connections)
 

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from app.workflows.beating import HEARTBEAT_TIMEOUT
     from app.workflows.test_cycle.model import Draft, LanguageModel, Mail, Notice, ReportRef, Tested
     from app.workflows.test_cycle.names import DRAFT, SEND, TEST
     from app.workflows.test_cycle.retries import EXPONENTIAL, FIXED, LINEAR
@@ -15,8 +16,6 @@ with workflow.unsafe.imports_passed_through():
 _QUESTION = timedelta(minutes=2)
 _LETTER = timedelta(minutes=1)
 _TESTS = timedelta(hours=2)
-# Long activities beat every second: after ten silent ones their worker is gone.
-_HEARTBEAT = timedelta(seconds=10)
 # Of one attempt, beyond the model's own: looking up the columns, and connecting.
 _MARGIN = timedelta(seconds=60)
 
@@ -28,6 +27,7 @@ async def database(name: str, ref: ReportRef, *args: Any, result: Any, summary: 
         args=[ref, *args],
         result_type=result,
         start_to_close_timeout=_QUESTION,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=LINEAR,
         summary=summary,
     )
@@ -39,7 +39,7 @@ async def draft(ref: ReportRef, model: LanguageModel) -> Draft:
         args=[ref, model],
         result_type=Draft,
         start_to_close_timeout=timedelta(seconds=model.timeout_seconds) + _MARGIN,
-        heartbeat_timeout=_HEARTBEAT,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=EXPONENTIAL,
         summary=f"Draft the attributes of report {ref.report_id}",
     )
@@ -52,7 +52,7 @@ async def tests(ref: ReportRef) -> Tested:
         ref,
         result_type=Tested,
         start_to_close_timeout=_TESTS,
-        heartbeat_timeout=_HEARTBEAT,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=LINEAR,
         summary=f"Test the samples of report {ref.report_id}",
     )
@@ -64,6 +64,7 @@ async def letter(server: Mail, notice: Notice, notice_id: str, summary: str) -> 
         SEND,
         args=[server, notice, notice_id],
         start_to_close_timeout=_LETTER,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=FIXED,
         summary=summary,
     )
