@@ -108,4 +108,9 @@ def related(
     most runs of a page are alone."""
     if not workflow_id or not run_id:
         return None
-    return info.context.loaders.executions.load(model.ExecutionRef(execution.namespace, workflow_id, run_id))
+    return _loaded(info, model.ExecutionRef(execution.namespace, workflow_id, run_id))
+
+
+async def _loaded(info: Info, ref: model.ExecutionRef) -> model.Execution | None:
+    # Asked for when it is waited for, as all that is read of a page, so that one statement reads it.
+    return await info.context.loaders.executions.load(ref)
