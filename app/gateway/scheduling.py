@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from app.access import Action, tenant_for
@@ -15,6 +16,8 @@ from app.gateway.caller import Caller, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan
 from app.gateway.once import Once
 from app.gateway.operating import Operating
+from app.gateway.quotas import Quotas, wrong_place
+from app.gateway.schedule_names import Known, ScheduleName, ScheduleOutcome, known_of
 from app.gateway.scheduled import after, completed, located, wrong_creation, wrong_update
 from app.gateway.timetable import invalid, wrong_bounds
 from app.gateway.wanted import RESERVED_MEMO, tenant_of
@@ -22,31 +25,6 @@ from app.model import Json
 from app.registry import Registry
 from app.temporal import schedule_changes
 from app.temporal.connection import Temporal
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleName:
-    """What a caller calls a schedule."""
-
-    schedule_id: str
-    namespace: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What Temporal calls a schedule."""
-
-    namespace: str
-    schedule_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleOutcome:
-    """The schedule as it is now; None where refusals say why nothing was done, and for one that is deleted."""
-
-    schedule: ScheduleDetail | None = None
-    refusals: tuple[Refusal, ...] = ()
-
 
 Work = Callable[[Known, str], Awaitable[None]]
 """Done to a schedule under a request id."""
@@ -65,6 +43,7 @@ class Scheduling:
         once: Once,
         lease: float,
         registry: Registry,
+        quotas: Quotas,
         ids: WorkflowIds = SHARED,
     ) -> None:
         """`lease` is how many seconds an act can take effect within."""
@@ -74,6 +53,7 @@ class Scheduling:
         self._once = once
         self._lease = lease
         self._registry = registry
+        self._quotas = quotas
 
     async def create(
         self,
@@ -111,6 +91,9 @@ class Scheduling:
     ) -> None:
         definition = self._registry.find(change.action.get("workflow_type", ""))
         tenant, environment = self._owner(caller, name, change)
+        found = await self._quotas.tenant(tenant)
+        if found is not None and (refusal := wrong_place(found, environment)):
+            raise refusal
         memo, attributes = await self._ownership(caller, tenant, environment)
         action = completed(change.action, definition, workflow_id=name.schedule_id)
         action["workflow_id"] = self._ids.new(
@@ -125,15 +108,18 @@ class Scheduling:
             search_attributes={**(change.search_attributes or {}), **attributes},
         )
         try:
-            await schedule_changes.create(
-                self._temporal,
-                known.namespace,
-                known.schedule_id,
-                whole,
-                trigger=trigger,
-                identity=caller.name,
-                request_id=request_id,
-            )
+            with self._quotas.place() as place:
+                if trigger:
+                    await place.take(tenant)
+                await schedule_changes.create(
+                    self._temporal,
+                    known.namespace,
+                    known.schedule_id,
+                    whole,
+                    trigger=trigger,
+                    identity=caller.name,
+                    request_id=request_id,
+                )
         except BadUserInput as error:
             raise located(error, change) from error
 
@@ -193,9 +179,11 @@ class Scheduling:
         """Start a run now, also of a paused schedule."""
 
         async def do(known: Known, request: str) -> None:
-            await schedule_changes.trigger(
-                self._temporal, known.namespace, known.schedule_id, overlap, identity=caller.name, request_id=request
-            )
+            async with self._place(caller, name):
+                await schedule_changes.trigger(
+                    self._temporal, known.namespace, known.schedule_id, overlap,
+                    identity=caller.name, request_id=request,
+                )  # fmt: skip
 
         return await self._act(caller, "triggerSchedule", name, {"overlap": overlap}, do, key)
 
@@ -213,10 +201,11 @@ class Scheduling:
         async def do(known: Known, request: str) -> None:
             if refusals := [*wrong_bounds(start, end, ("endTime",))]:
                 raise Refused(*refusals)
-            await schedule_changes.backfill(
-                self._temporal, known.namespace, known.schedule_id, start, end, overlap,
-                identity=caller.name, request_id=request,
-            )  # fmt: skip
+            async with self._place(caller, name):
+                await schedule_changes.backfill(
+                    self._temporal, known.namespace, known.schedule_id, start, end, overlap,
+                    identity=caller.name, request_id=request,
+                )  # fmt: skip
 
         given = {"start": start, "end": end, "overlap": overlap}
         return await self._act(caller, "backfillSchedule", name, given, do, key)
@@ -251,7 +240,7 @@ class Scheduling:
 
         async def act(attempt: Attempt) -> Done:
             try:
-                await work(_known(attempt.plan), attempt.request_id)
+                await work(known_of(attempt.plan), attempt.request_id)
             except Refusal as refusal:
                 if remains or not attempt.is_again or refusal.reason != "NOT_FOUND":
                     raise
@@ -274,8 +263,17 @@ class Scheduling:
             return ScheduleOutcome(refusals=refused.refusals)
         if not remains:
             return ScheduleOutcome()
-        known = _known(told.kept)
+        known = known_of(told.kept)
         return ScheduleOutcome(await self._operating.schedule_of(caller.identity, known.namespace, known.schedule_id))
+
+    @asynccontextmanager
+    async def _place(self, caller: Caller, name: ScheduleName) -> AsyncIterator[None]:
+        """For a run that the schedule starts at the caller's word; its tenant must have one."""
+        tenant = (await self._visible(caller, name)).schedule.tenant
+        with self._quotas.place() as place:
+            if tenant is not None:
+                await place.take(tenant)
+            yield
 
     async def _visible(self, caller: Caller, name: ScheduleName) -> ScheduleDetail:
         found = await self._operating.schedule(caller.identity, name.namespace, name.schedule_id)
@@ -294,7 +292,3 @@ class Scheduling:
 
     async def _input(self, known: ScheduleDetail) -> list[Json]:
         return await self._temporal.payloads.values(known.schedule.namespace, known.action.input)
-
-
-def _known(plan: Plan) -> Known:
-    return Known(str(plan["namespace"]), str(plan["scheduleId"]))

@@ -9,11 +9,6 @@ from typing import TypeVar
 Number = TypeVar("Number", int, float)
 
 
-def tenant(text: str) -> str:
-    """`-` stands for nobody."""
-    return "" if text == "-" else text
-
-
 def boolean(text: str) -> bool:
     if text.lower() in {"1", "true", "yes", "on"}:
         return True

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.datastructures import Secret
 
-from app.settings.casts import amounts, boolean, names, networks, not_negative, one_of, port, positive, tenant
+from app.settings.casts import amounts, boolean, names, networks, not_negative, one_of, port, positive
 from app.settings.reading import read, setting
 
 
@@ -47,7 +47,7 @@ class Settings:
     default_tenant: str = setting(
         "TIDELINE_DEFAULT_TENANT",
         "default",
-        tenant,
+        str,
         "tenant of runs whose search attributes and memo name none; - for nobody's, which only a platform sees",
     )
     workflow_ids: str = setting(

@@ -50,7 +50,7 @@ class Pool:
         self._releasing: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def take(self, suits: Callable[[Any], bool]) -> Lent:
+    async def take(self, suits: Callable[[Any], bool] = lambda _: True) -> Lent:
         """A connection, which must be given back; of those that are idle, one that suits if there is any. Raises
         TimeoutError where none is free or can be made in time, and whatever connecting raises."""
         while self._idle:

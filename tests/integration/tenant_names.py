@@ -37,6 +37,7 @@ class Names:
     schedule_id: str
     key_id: str
     job_id: str
+    hand_over_id: str
     idempotency_key: str
     alert_id: str
     cursor: str
@@ -131,6 +132,7 @@ def nobodys() -> Names:
         schedule_id=f"nightly-{uuid.uuid4().hex}",
         key_id=str(uuid.uuid4()),
         job_id=str(uuid.uuid4()),
+        hand_over_id=str(uuid.uuid4()),
         idempotency_key=f"key-{uuid.uuid4().hex}",
         alert_id="999999999",
         cursor=seal("nobody", ("x",)),

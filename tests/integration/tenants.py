@@ -47,9 +47,9 @@ CURSORS = """
 
 
 async def settled(host: Host, tenant: str, mark: str, family: Names | None = None) -> Names:
-    """A tenant with an open run, a closed one that failed and is archived, a schedule, a batch, an API key, an alert,
-    acts in the audit and statistics; of `family`, whose open run its closed one claims to descend from and to
-    continue."""
+    """A tenant with an open run, a closed one that failed and is archived, a schedule, a batch, API keys, one of which
+    waits for somebody, an alert, acts in the audit and statistics; of `family`, whose open run its closed one claims to
+    descend from and to continue."""
     caller, names = member(tenant), replace(nobodys(), tenant=tenant)
     variables = {"id": names.workflow_id, "key": names.idempotency_key, "input": mark, "memo": {"mark": mark}}
     started = (await host.data(START, caller, mark=mark, **variables))["startWorkflow"]
@@ -66,6 +66,12 @@ async def settled(host: Host, tenant: str, mark: str, family: Names | None = Non
         job_id=batch["jobId"],
     )
     await _close(host, names, mark, family or names)
+    await host.database.execute("insert into tenants (tenant, display_name) values ($1, $2)", tenant, mark)
+    await host.database.execute(
+        "insert into hand_overs (id, tenant, key_id, sealed, made_for, expires_at)"
+        " values ($1, $2, $3, convert_to($4, 'UTF8'), $4, now() + interval '1 hour')",
+        *(names.hand_over_id, tenant, names.key_id, mark),
+    )
     alert_id = await host.database.fetchval(
         "insert into alerts (rule, subject, kind, severity, tenant, environment, namespace, workflow_id, run_id, name,"
         " message, value, threshold) values ($1, $4, 'FAILURE_RATE', 'WARNING', $2, 'default', 'default', $3, $4, $1,"

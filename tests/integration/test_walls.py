@@ -30,6 +30,7 @@ from tests.integration.walls_cases import CASES, MAKING, STREAMS
 
 MOST = 4
 """Cases of a field that are tried on one's own things."""
+ROUNDS = 3
 QUIET = 0.5
 """Seconds in which a stream that has something to say says it."""
 BOUNDS = Bounds(tokens=100_000, fields=100_000, aliases=10_000, depth=100, cost=10**9, budget=10**9, refill=10**9)
@@ -125,7 +126,12 @@ async def test_another_tenants_things_are_not_there(town: Town, kind: str) -> No
                 control, least = await answered(town, root, arguments, missing)
                 if town.other.blurred(text) != missing.blurred(control):
                     told.append((root, arguments, town.other.blurred(text)[:700], missing.blurred(control)[:700]))
-                if cost != least and (cost := (await answered(town, root, arguments, town.other))[1]) != least:
+                for _ in range(ROUNDS):
+                    if cost != least:  # what is kept for some seconds is read again now and then
+                        cost, least = [
+                            (await answered(town, root, arguments, each))[1] for each in (town.other, missing)
+                        ]
+                if cost != least:
                     told.append((root, arguments, "statements and calls", cost, least))
     assert not told, "\n".join(map(str, told))
     await assert_unharmed(town)
@@ -190,7 +196,7 @@ async def test_ones_own_things_are_there(town: Town) -> None:
 async def test_a_start_by_a_name_of_ones_own_starts(town: Town) -> None:
     """The least inputs are such as are taken: what is refused of another's name is refused for the name."""
     refused = []
-    for root in sorted(MAKING - {"Mutation.updateWithStartWorkflow"}):
+    for root in sorted(MAKING - {"Mutation.updateWithStartWorkflow", "Mutation.startTenantProvisioning"}):
         text = shown(await town.host.ask(asked(root, CASES[root][0], nobodys()), MINE))
         if '"userErrors": []' not in text or '"tenant": "acme"' not in text:
             refused.append((root, text[:900]))
