@@ -2,7 +2,7 @@
 # make dev ARGS='--port 80'  the same with options; `.venv/bin/tideline dev --help` lists them
 # make test                  install and run every check and test
 # make test-clients          install and run what is used by applications: graphql-ws, graphql-sse, urql, Apollo, EventSource
-# make bench                 install, run all benchmarks, which takes some minutes, and write benchmarks/README.md anew
+# make bench                 install, run all benchmarks, which takes less than ten minutes, and write benchmarks/README.md anew
 # make format                mend what the checks can mend, and write schema.graphql anew
 # PYTHON=python3.12          makes .venv with that Python, which must be 3.11 or newer
 PYTHON ?= python3
@@ -50,7 +50,7 @@ test-clients: $(STAMP) $(CLIENTS_STAMP)
 	$(BIN)/python -m pytest $(CLIENTS)/test_clients.py
 
 bench: $(STAMP)
-	for each in peers profile runs lists stats; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	$(BIN)/python -m benchmarks
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -30,6 +30,8 @@ class Policy:
 
     def narrowed(self, identity: Identity) -> Identity:
         """The identity with the rules about it, so that its rights tell it from those with other rules."""
+        if not self.rules and not identity.rules:
+            return identity
         return replace(
             identity, rules=tuple(_within(rule, identity) for rule in self.rules if _is_about(rule, identity))
         )

@@ -199,15 +199,21 @@ class Reading:
 
         The caller may see the executions already. Closed runs cost one statement together.
         """
-        closed = [each.ref for each in executions if each.status.is_closed]
+        refs = [each.ref for each in executions]
+        closed = [ref for ref, each in zip(refs, executions, strict=True) if each.status.is_closed]
         archived = await self._archive.projections(closed) if closed else {}
-        return await asyncio.gather(
-            *(
-                self._archived(each, archived[each.ref]) if each.ref in archived else self._live(each)
-                for each in executions
-            ),
+        found: dict[ExecutionRef, RunView | BaseException] = {
+            ref: RunView(each, projection)
+            for ref, each in zip(refs, executions, strict=True)
+            if (projection := archived.get(ref)) is not None
+        }
+        others = {ref: each for ref, each in zip(refs, executions, strict=True) if ref not in found}
+        views = await asyncio.gather(
+            *(self._folded(each) if ref in archived else self._live(each) for ref, each in others.items()),
             return_exceptions=True,
         )
+        found.update(zip(others, views, strict=True))
+        return [found[ref] for ref in refs]
 
     async def projections(
         self, executions: Sequence[Execution], parts: frozenset[str]
@@ -223,10 +229,8 @@ class Reading:
             found[place] = view.projection if isinstance(view, RunView) else view
         return found
 
-    async def _archived(self, execution: Execution, projection: Projection | None) -> RunView:
-        if projection is not None:
-            return RunView(execution, projection)
-        # Archived by a version that projected otherwise, and the indexer has not come to it yet.
+    async def _folded(self, execution: Execution) -> RunView:
+        """Of a run that a version archived which projected otherwise, and that the indexer has not come to yet."""
         projector = Projector(execution.ref)
         async with aclosing(self._archive.pages(execution.ref)) as pages:
             async for page in pages:

@@ -33,7 +33,7 @@ class WorkflowStatus(StrEnum):
 
     @property
     def is_closed(self) -> bool:
-        return self not in {WorkflowStatus.RUNNING, WorkflowStatus.PAUSED}
+        return self is not WorkflowStatus.RUNNING and self is not WorkflowStatus.PAUSED
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Glimpse:
 
     @property
     def ref(self) -> ExecutionRef:
-        return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+        return ExecutionRef(self["namespace"], self["workflow_id"], self["run_id"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Archived(msgspec.Struct, frozen=True):
     """Of a run that has closed: they never change."""
 
 
+_WHOLE = frozenset({"*"})
 PROJECTOR_VERSION = 3
 """Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
 again from the history."""
@@ -149,20 +150,25 @@ class Archive:
         return zlib.compress(self._encoder.encode(projection)), activities.rows_of(projection.activities)
 
     async def projections(self, refs: Sequence[ExecutionRef]) -> dict[ExecutionRef, Projection | None]:
-        """The projections of those runs that are archived, in one statement.
+        """The projections of those runs that are archived, in one statement. Those that were asked for last are kept.
 
         None stands for one that an older version folded: fold the run's `pages` again.
         """
-        return {ref: found for ref, (found, _) in (await self._decoded(refs, self._decoder)).items()}
+        return await self._known(refs, _WHOLE, self._decoder)
 
     async def parts(
         self, refs: Sequence[ExecutionRef], names: frozenset[str]
     ) -> dict[ExecutionRef, ProjectionParts | None]:
-        """As `projections`, but only these parts of them are decoded. Those that were asked for last are kept."""
+        """As `projections`, but only these parts of them are decoded."""
+        return await self._known(refs, names, _decoder(names))
+
+    async def _known(
+        self, refs: Sequence[ExecutionRef], names: frozenset[str], decoder: msgspec.msgpack.Decoder[Any]
+    ) -> dict[ExecutionRef, Any]:
         known = {ref: held for ref in refs if (held := self._remembered.get((ref, names))) is not None}
         if len(known) == len(refs):
             return known
-        read = await self._decoded([ref for ref in refs if ref not in known], _decoder(names))
+        read = await self._decoded([ref for ref in refs if ref not in known], decoder)
         self._remembered.keep({(ref, names): (found, size) for ref, (found, size) in read.items() if size})
         return known | {ref: found for ref, (found, _) in read.items()}
 

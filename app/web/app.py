@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.settings import Settings
 from app.web import failure, health, session
 from app.web.http import GraphQLOverHttp
-from app.web.middleware import REQUEST_ID, Mishaps, Requests
+from app.web.middleware import REQUEST_ID, Mishaps, Requests, Straight
 from app.web.parts import Parts
 from app.web.sending import SendDeadline
 from app.web.websocket import GraphQLOverWebSocket, Limits
@@ -51,7 +51,6 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
     )
     return Starlette(
         routes=[
-            Route(PATH, GraphQLOverHttp(parts, settings, pace.heartbeat, pace.streams)),
             WebSocketRoute(PATH, GraphQLOverWebSocket(parts, settings.allowed_origins, limits)),
             Route(SESSION_PATH, session.endpoint(parts), methods=["POST", "DELETE"]),
             Route("/health/live", health.live),
@@ -63,6 +62,7 @@ def build(settings: Settings, parts: Parts, pace: Pace | None = None) -> Starlet
             *([cors] if settings.allowed_origins else []),
             Middleware(Mishaps),
             Middleware(SendDeadline, seconds=pace.send_deadline),
+            Middleware(Straight, path=PATH, to=GraphQLOverHttp(parts, settings, pace.heartbeat, pace.streams)),
         ],
         exception_handlers={HTTPException: failure.of_http_exception},
     )

@@ -36,6 +36,7 @@ from app.web.request import (
     PLAIN_JSON,
     RESPONSE_JSON,
     best_type,
+    headers_of,
     is_json,
     operation_from_json,
     operation_from_parameters,
@@ -49,6 +50,7 @@ _ALLOWED = {"Allow": "GET, POST"}
 _OPERATES = frozenset({"query", "extensions", *DOCUMENT_IDS})
 """Parameters of which one says that a GET is for an operation, and not for the page."""
 _FRAMINGS: Mapping[str, Framing] = {EVENT_STREAM: ServerSentEvents(), MULTIPART: MultipartMixed()}
+_OFFERS = (RESPONSE_JSON, PLAIN_JSON, *_FRAMINGS)
 
 
 class GraphQLOverHttp:
@@ -82,22 +84,22 @@ class GraphQLOverHttp:
             self._streams -= is_stream
 
     async def _respond(self, request: Request) -> Response | StreamResponse | None:
-        accept = request.headers.get("accept")
+        headers = headers_of(request.scope)
+        accept = headers.get("accept")
         is_get = request.method == "GET"
-        offers = (RESPONSE_JSON, PLAIN_JSON, *_FRAMINGS)
         asks_nothing = is_get and _OPERATES.isdisjoint(request.query_params)
-        if asks_nothing and self._graphiql and best_type(accept, (HTML, *offers)) == HTML:
+        if asks_nothing and self._graphiql and best_type(accept, (HTML, *_OFFERS)) == HTML:
             return page.response()
-        operation = await self._operation(request)
-        media = best_type(accept, offers)
+        operation = await self._operation(request, headers)
+        media = best_type(accept, _OFFERS)
         if media is None:
-            raise HttpError(406, f"None of the types in Accept is served here, only {', '.join(offers)}.")
-        caller = await self._caller(request, opens_stream=is_get and media == EVENT_STREAM)
+            raise HttpError(406, f"None of the types in Accept is served here, only {', '.join(_OFFERS)}.")
+        caller = await self._caller(request, headers, opens_stream=is_get and media == EVENT_STREAM)
         if framing := _FRAMINGS.get(media):
             if self._streams >= self._max_streams:
                 busy = f"This process already has {self._streams} streams. Try again later."
                 raise HttpError(503, busy, {"Retry-After": "5"})
-            resumed = replace(operation, resume=request.headers.get("last-event-id") or None)
+            resumed = replace(operation, resume=headers.get("last-event-id") or None)
             answers = self._parts.engine.stream(resumed, caller, read_only=is_get)
             hold = partial(self._parts.gatekeeper.leases.hold, caller.identity)
             return StreamResponse(framing, answers, self._heartbeat, hold)
@@ -113,12 +115,12 @@ class GraphQLOverHttp:
             request.scope.pop(GONE, None)
         return _response(answer, media, is_get=is_get)
 
-    async def _operation(self, request: Request) -> Operation:
+    async def _operation(self, request: Request, headers: Mapping[str, str]) -> Operation:
         if request.method == "GET":
             return operation_from_parameters(request.query_params)
         if request.method != "POST":
             raise HttpError(405, f"{request.method} is not served here: use POST, or GET for queries.", _ALLOWED)
-        content_type = request.headers.get("content-type")
+        content_type = headers.get("content-type")
         if not is_json(content_type):
             readable = {"Accept": f"{PLAIN_JSON}; charset=utf-8"}
             raise HttpError(
@@ -126,14 +128,14 @@ class GraphQLOverHttp:
             )
         try:
             async with asyncio.timeout(self._body_timeout):
-                return operation_from_json(await self._body(request))
+                return operation_from_json(await self._body(request, headers))
         except TimeoutError:
             late = f"The body did not come within {self._body_timeout:g} s (TIDELINE_BODY_TIMEOUT)."
             raise HttpError(408, late, {"Connection": "close"}) from None
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, headers: Mapping[str, str]) -> bytes:
         too_large = f"The body is larger than {self._max_body} bytes (TIDELINE_MAX_BODY)."
-        declared = request.headers.get("content-length", "")
+        declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_body:
             raise HttpError(413, too_large)
         body = bytearray()
@@ -146,14 +148,14 @@ class GraphQLOverHttp:
             raise ClientGoneError from None
         return bytes(body)
 
-    async def _caller(self, request: Request, *, opens_stream: bool) -> Caller:
+    async def _caller(self, request: Request, headers: Mapping[str, str], *, opens_stream: bool) -> Caller:
         """A browser's EventSource cannot send a header: a stream that it opens may come with a ticket or a cookie."""
-        gatekeeper, authorization = self._parts.gatekeeper, request.headers.get("authorization")
+        gatekeeper, authorization = self._parts.gatekeeper, headers.get("authorization")
         pass_ = stream_pass(request, gatekeeper) if opens_stream and authorization is None else None
         if pass_ is not None:
-            identity = await gatekeeper.admit(pass_, request.headers)
+            identity = await gatekeeper.admit(pass_, headers)
         else:
-            identity = await gatekeeper.identify(authorization, request.headers)
+            identity = await gatekeeper.identify(authorization, headers)
         return Caller(identity, log.request_id.get() or "", request.client.host if request.client else None)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Collection
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import log, metrics
@@ -106,6 +105,19 @@ class _Exchange:
         await self._send(message)
 
 
+class Straight:
+    """Middleware: requests for one path go to its application, past the routes."""
+
+    def __init__(self, app: ASGIApp, path: str, to: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._to = to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_its = scope["type"] == "http" and scope["path"] == self._path
+        await (self._to if is_its else self._app)(scope, receive, send)
+
+
 class Mishaps:
     """Middleware: an exception that nobody foresaw is logged, and answered without its words.
 
@@ -149,8 +161,8 @@ def _take_ticket(scope: Scope) -> None:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own id where it is sane, so that logs of several services meet; else a new one."""
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == _RAW_ID), "")
+    return given if _SANE_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _method(method: str) -> str:

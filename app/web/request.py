@@ -6,14 +6,19 @@ parameters is the payload of `subscribe` in graphql-transport-ws.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
+from starlette.types import Scope
 
 from app.api.engine import Operation
 from app.errors import BadUserInput
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
@@ -22,6 +27,8 @@ MULTIPART = "multipart/mixed"
 """Only with the parameter `subscriptionSpec`: without it, it means another way to write results."""
 HTML = "text/html"
 _JSON = (PLAIN_JSON, RESPONSE_JSON)
+_REMEMBERED, _LONGEST_REMEMBERED = 128, 200
+"""How many headers that say a type, and of how many characters."""
 DOCUMENT_IDS = ("documentId", "doc_id", "id")
 """How clients name a document that is known: the draft's parameter, and Relay's customs."""
 
@@ -64,6 +71,23 @@ def operation_from(fields: Any) -> Operation:
     return operation
 
 
+def _remembering(read: Callable[P, R]) -> Callable[P, R]:
+    """The same function of a short header, which most clients send alike, found out once."""
+    known = lru_cache(maxsize=_REMEMBERED)(read)
+
+    def remembering(*arguments: P.args, **named: P.kwargs) -> R:
+        header = arguments[0]
+        is_short = not isinstance(header, str) or len(header) <= _LONGEST_REMEMBERED
+        return known(*arguments, **named) if is_short else read(*arguments, **named)  # type: ignore[arg-type]
+
+    return remembering
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers of a request by their names in small letters; of those that came twice the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
 def operation_from_json(body: bytes) -> Operation:
     """The operation of a POST body."""
     try:
@@ -87,6 +111,7 @@ def operation_from_parameters(parameters: Mapping[str, str]) -> Operation:
     return operation_from(fields)
 
 
+@_remembering
 def is_json(content_type: str | None) -> bool:
     """Whether a body of this type can be read: JSON, in UTF-8 where the type says a charset."""
     kind, _, parameters = (content_type or "").partition(";")
@@ -94,7 +119,8 @@ def is_json(content_type: str | None) -> bool:
     return kind.strip().lower() == PLAIN_JSON and charset in {"", "utf-8", "utf8"}
 
 
-def best_type(accept: str | None, offers: Sequence[str]) -> str | None:
+@_remembering
+def best_type(accept: str | None, offers: tuple[str, ...]) -> str | None:
     """The offer that the client likes best; `application/json` where it does not say, None where it takes none.
 
     Of several ranges that an offer falls under the most specific one decides. Among offers of the same quality the one

