@@ -8,7 +8,8 @@ that are triggered are refused. What Temporal starts by itself, or at the word o
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,10 @@ from app.store.tenants import Tenants
 
 CODE = QuotaExceeded.code
 _SPAN = timedelta(seconds=60)
+_LOOKS = 3
+"""At what a tenant uses, where starts that are under way may be counted twice."""
+_PATIENCE = 1.0
+"""Seconds that a start waits for others at each look."""
 
 
 class Place:
@@ -48,6 +53,7 @@ class Quotas:
         self._tenants = tenants
         self._under_way: Counter[str] = Counter()
         self._departed: Counter[str] = Counter()
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     async def tenant(self, tenant: str) -> Tenant | None:
         """What is set for it."""
@@ -68,19 +74,43 @@ class Quotas:
         found = await self.tenant(tenant)
         if found is None or (found.quotas.open_workflows is None and found.quotas.starts_per_minute is None):
             return False
-        departed = self._departed[tenant]
-        usage = await self._tenants.usage(tenant, found.environments, found.quotas.starts_per_minute or 1)
-        # One that departs meanwhile may or may not be among those that were counted: it counts in any case.
-        others = self._under_way[tenant] + self._departed[tenant] - departed
-        if refusal := _refusal(found, usage, others):
-            raise refusal
-        self._under_way[tenant] += 1
-        return True
+        for look in range(1, _LOOKS + 1):
+            departed = self._departed[tenant]
+            usage = await self._tenants.usage(tenant, found.environments, found.quotas.starts_per_minute or 1)
+            # One that departs meanwhile may or may not be among those that were counted: it counts in any case.
+            others = self._under_way[tenant] + self._departed[tenant] - departed
+            refusal = _refusal(found, usage, others)
+            if refusal is None:
+                self._under_way[tenant] += 1
+                return True
+            if not others or look == _LOOKS:
+                raise refusal
+            await self._departures(tenant)
+        raise AssertionError("the last look returns or raises")
+
+    async def _departures(self, tenant: str) -> None:
+        """Wait for a while until those have departed that are under way now: then they are counted once."""
+        target = self._departed[tenant] + self._under_way[tenant]
+        departure = asyncio.Event()
+        self._waiting[tenant].add(departure)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while self._departed[tenant] < target:
+                    departure.clear()
+                    await departure.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting[tenant].discard(departure)
+            if not self._waiting[tenant]:
+                del self._waiting[tenant]
 
     def depart(self, tenant: str) -> None:
         """The start has come to its end, and stands in the index where it was made."""
         self._under_way[tenant] -= 1
         self._departed[tenant] += 1
+        for departure in self._waiting.get(tenant, ()):
+            departure.set()
 
     async def wrong_key(self, tenant: str, environment: str | None, roles: list[str]) -> list[Refusal]:
         """What is wrong with an API key of a tenant."""
