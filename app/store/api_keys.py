@@ -14,6 +14,10 @@ MOST = 500
 """How many keys a list shows."""
 
 _COLUMNS = ", ".join(ApiKey.__dataclass_fields__)
+_HELD = """
+select count(*) from api_keys
+where tenant = $1 and revoked_at is null and (expires_at is null or expires_at > now())
+"""
 
 
 class ApiKeys:
@@ -33,13 +37,19 @@ class ApiKeys:
         environment: str | None,
         created_by: str,
         expires_at: datetime | None,
-    ) -> ApiKey:
-        row = await self._database.everywhere.fetchrow(
-            "insert into api_keys (name, prefix, digest, roles, tenant, environment, created_by, expires_at)"
-            f" values ($1, $2, $3, $4, $5, $6, $7, $8) returning {_COLUMNS}",
-            name, prefix, digest, list(roles), tenant, environment, created_by, expires_at,
-        )  # fmt: skip
-        assert row is not None
+        most: int | None = None,
+    ) -> ApiKey | None:
+        """The key; None where its tenant has as many that hold as it may have at `most`, whoever makes others now."""
+        async with self._database.everywhere.transaction() as connection:
+            if most is not None:
+                await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 8))", tenant)
+                if await connection.fetchval(_HELD, tenant) >= most:
+                    return None
+            row = await connection.fetchrow(
+                "insert into api_keys (name, prefix, digest, roles, tenant, environment, created_by, expires_at)"
+                f" values ($1, $2, $3, $4, $5, $6, $7, $8) returning {_COLUMNS}",
+                name, prefix, digest, list(roles), tenant, environment, created_by, expires_at,
+            )  # fmt: skip
         return _key_of(row)
 
     async def by_digest(self, digest: bytes) -> ApiKey | None:
