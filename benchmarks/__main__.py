@@ -14,16 +14,17 @@ import sys
 import time
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {
-    "peers": ("--seconds", "2"),
+    "peers": ("--seconds", "1.5"),
     "profile": (),
     "runs": (),
-    "fanout": (),
+    "fanout": ("--idle", "4000"),
     "idle": (),
-    "live": (),
+    "live": ("--runs", "60"),
     "resuming": (),
     "starts": (),
-    "lists": ("--times", "60"),
+    "lists": ("--times", "40"),
     "stats": (),
+    "dag": ("--workflows", "60"),
 }
 DEADLINE = 240.0
 
