@@ -21,7 +21,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "idle": (),
     "live": ("--runs", "60"),
     "resuming": (),
-    "starts": (),
+    "starts": ("--times", "80"),
     "lists": ("--times", "40"),
     "stats": (),
     "dag": ("--workflows", "60"),
