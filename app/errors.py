@@ -71,6 +71,12 @@ class RateLimited(TidelineError):
     code = "RATE_LIMITED"
 
 
+class QuotaExceeded(RateLimited):
+    """The tenant already uses as much of this as it may."""
+
+    code = "QUOTA_EXCEEDED"
+
+
 class CostLimitExceeded(RateLimited):
     """The operation costs more than one may, or than its identity has left. `retry_after` is in seconds; None where
     waiting does not help."""

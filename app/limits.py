@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from app.errors import RateLimited
+from app.errors import QuotaExceeded, RateLimited
 
 
 class TokenBucket:
@@ -82,16 +82,22 @@ class Concurrency:
 
 
 class Subscriptions:
-    """How many subscriptions a process and each of its identities have, and may have."""
+    """How many subscriptions a process, its tenants and its identities have, and may have."""
 
-    def __init__(self, per_process: int, per_identity: int) -> None:
+    def __init__(
+        self, per_process: int, per_identity: int, per_tenant: Callable[[str], int | None] = lambda _: None
+    ) -> None:
+        """`per_tenant` says how many a tenant may have; None: any number."""
         self._per_process = per_process
+        self._per_tenant = per_tenant
         self._per_identity = per_identity
         self.open = 0
         self._by_subject: Counter[str] = Counter()
+        self._by_tenant: Counter[str] = Counter()
 
-    def check(self, subject: str | None) -> None:
-        """Raise RateLimited where there is no place for one more. Without a subject only the process's limit holds."""
+    def check(self, subject: str | None, tenant: str | None = None) -> None:
+        """Raise RateLimited where there is no place for one more. Without a subject the identity's limit does not hold,
+        without a tenant the tenant's."""
         if self.open >= self._per_process:
             raise RateLimited(
                 f"This process already has {self.open} subscriptions, as many as it may have"
@@ -102,18 +108,29 @@ class Subscriptions:
                 f"{subject} already has {self._by_subject[subject]} subscriptions, as many as one identity may have"
                 " (TIDELINE_MAX_SUBSCRIPTIONS_PER_IDENTITY). End one first."
             )
+        most = self._per_tenant(tenant) if tenant is not None else None
+        if tenant is not None and most is not None and self._by_tenant[tenant] >= most:
+            raise QuotaExceeded(
+                f"Tenant {tenant!r} already has {self._by_tenant[tenant]} subscriptions, as many as it may have here"
+                " (quota subscriptions). End one first."
+            )
 
     @contextmanager
-    def counted(self, subject: str | None) -> Iterator[None]:
+    def counted(self, subject: str | None, tenant: str | None = None) -> Iterator[None]:
         """Count one more as long as this lasts; it has been checked."""
         self.open += 1
-        if subject is not None:
-            self._by_subject[subject] += 1
+        held = [
+            (counter, name)
+            for counter, name in ((self._by_subject, subject), (self._by_tenant, tenant))
+            if name is not None
+        ]
+        for counter, name in held:
+            counter[name] += 1
         try:
             yield
         finally:
             self.open -= 1
-            if subject is not None:
-                self._by_subject[subject] -= 1
-                if not self._by_subject[subject]:
-                    del self._by_subject[subject]
+            for counter, name in held:
+                counter[name] -= 1
+                if not counter[name]:
+                    del counter[name]

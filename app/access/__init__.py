@@ -8,16 +8,28 @@ which may outlast the right to them.
 
 from app.access.api_keys import KeyRing
 from app.access.decision import ANYTHING, SOME_RUN, Decision, Target, Verdict, decide, withheld
+from app.access.envelope import Envelope
 from app.access.gatekeeper import ENVIRONMENT_HEADER, TENANT_HEADER, Gatekeeper, Readers
 from app.access.grant import Grant, Tag, Tree, chain_of
 from app.access.identity import Action, Credential, Identity, Role, Scope
 from app.access.jwks import Jwks
 from app.access.jwt import Claims, Expected, JwtReader
 from app.access.leases import Lease, Leases
-from app.access.permits import may, oversees, refuse, require, require_visible, sees, tenant_for, visible
+from app.access.permits import (
+    manages_tenants,
+    may,
+    oversees,
+    refuse,
+    require,
+    require_visible,
+    sees,
+    tenant_for,
+    visible,
+)
 from app.access.policy import Policy, policy_of
 from app.access.rules import Exposure, Part, Place, Rule
 from app.access.sealed import Kind, Sealer, until
+from app.access.tenants import TenantBook
 from app.access.tickets import Tickets
 
 __all__ = [
@@ -29,6 +41,7 @@ __all__ = [
     "Claims",
     "Credential",
     "Decision",
+    "Envelope",
     "Expected",
     "Exposure",
     "Gatekeeper",
@@ -50,11 +63,13 @@ __all__ = [
     "Sealer",
     "Tag",
     "Target",
+    "TenantBook",
     "Tickets",
     "Tree",
     "Verdict",
     "chain_of",
     "decide",
+    "manages_tenants",
     "may",
     "oversees",
     "policy_of",

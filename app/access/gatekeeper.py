@@ -12,6 +12,7 @@ from app.access.jwt import JwtReader
 from app.access.leases import Leases
 from app.access.policy import Policy
 from app.access.sealed import Kind, Sealer
+from app.access.tenants import TenantBook
 from app.access.tickets import Tickets
 from app.errors import Forbidden, Unauthenticated
 
@@ -28,6 +29,7 @@ class Readers:
     keys: KeyRing
     sealer: Sealer
     tickets: Tickets
+    tenants: TenantBook
     jwt: JwtReader | None = None
 
 
@@ -56,6 +58,8 @@ class Gatekeeper:
         """Who sends this header. Raises Unauthenticated, Forbidden, IdentityUnavailable or DatabaseUnavailable."""
         token = self._token(authorization)
         identity = await self._read(token) if token is not None else None
+        if identity is not None and self._readers is not None:
+            identity = await self._readers.tenants.admitted(identity)
         if identity is None:
             if not self._is_open:
                 raise Unauthenticated("Say who you are: send the header Authorization: Bearer TOKEN.")
@@ -65,8 +69,10 @@ class Gatekeeper:
     async def admit(self, pass_: str, headers: Mapping[str, str]) -> Identity:
         """Who opens an event stream with this ticket or the content of this cookie; raises as `identify`."""
         identity = await self._admitted(pass_)
-        if identity.credential.key_id is not None and self._readers is not None:
-            await self._readers.keys.require_standing(identity.credential.key_id)
+        if self._readers is not None:
+            if identity.credential.key_id is not None:
+                await self._readers.keys.require_standing(identity.credential.key_id)
+            identity = await self._readers.tenants.admitted(identity)
         return self._policy.narrowed(narrowed(identity, headers))
 
     @property
@@ -95,6 +101,7 @@ class Gatekeeper:
             environment=environment or self._environment,
             roles=frozenset({Role.PLATFORM if tenant is None else Role.ADMIN}),
             scope=Scope(tenant or None, environment or None),
+            stands_above=True,
         )
 
     async def _read(self, token: str) -> Identity | None:
@@ -164,4 +171,5 @@ def narrowed(identity: Identity, headers: Mapping[str, str]) -> Identity:
         environment=environment or identity.environment,
         scope=Scope(scope.tenant or tenant, scope.environment or environment),
         roles=frozenset({Role.ADMIN}) if leaves_platform and Role.PLATFORM in identity.roles else identity.roles,
+        stands_above=leaves_platform,
     )

@@ -43,6 +43,7 @@ class Action(StrEnum):
     ACT_ON_ACTIVITIES = "ACT_ON_ACTIVITIES"
     SHARE = "SHARE"
     MANAGE_KEYS = "MANAGE_KEYS"
+    MANAGE_TENANTS = "MANAGE_TENANTS"
 
     @property
     def phrase(self) -> str:
@@ -50,15 +51,21 @@ class Action(StrEnum):
         return _PHRASES.get(self, f"{self.lower()} workflows")
 
 
-_PHRASES = {Action.ACT_ON_ACTIVITIES: "act on activities", Action.MANAGE_KEYS: "manage API keys"}
-_OPERATING = frozenset(Action) - {Action.START, Action.DELETE, Action.MANAGE_KEYS}
+_PHRASES = {
+    Action.ACT_ON_ACTIVITIES: "act on activities",
+    Action.MANAGE_KEYS: "manage API keys",
+    Action.MANAGE_TENANTS: "manage tenants",
+}
+_WITHIN = frozenset(Action) - {Action.MANAGE_TENANTS}
+"""All that there is to do within a tenant."""
+_OPERATING = _WITHIN - {Action.START, Action.DELETE, Action.MANAGE_KEYS}
 
 
 _PERMISSIONS: Mapping[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset({Action.READ, Action.QUERY}),
     Role.STARTER: frozenset({Action.READ, Action.QUERY, Action.START, Action.SHARE}),
     Role.OPERATOR: _OPERATING,
-    Role.ADMIN: frozenset(Action),
+    Role.ADMIN: _WITHIN,
     Role.PLATFORM: frozenset(Action),
 }
 
@@ -101,6 +108,8 @@ class Identity:
     grant: Grant | None = None
     """Where it is a watch token: the only runs that it speaks of."""
     credential: Credential = field(default_factory=Credential)
+    stands_above: bool = False
+    """A platform that a header has narrowed to one tenant: what is set for the tenant's callers is not for it."""
 
     @property
     def rights(self) -> Hashable:
@@ -111,6 +120,11 @@ class Identity:
     def named(self) -> str | None:
         """The subject where it tells one caller from another; None while the gateway is open."""
         return None if self.subject == ANONYMOUS else self.subject
+
+    @property
+    def home(self) -> str | None:
+        """The tenant of whose callers it is one; None for a platform."""
+        return None if self.stands_above else self.scope.tenant
 
     @property
     def is_bounded(self) -> bool:

@@ -56,6 +56,11 @@ class Leases:
         """The API keys that some stream stands on."""
         return {each.identity.credential.key_id for each in self.held if each.identity.credential.key_id is not None}
 
+    @property
+    def tenants(self) -> set[str]:
+        """The tenants whose callers hold some stream."""
+        return {tenant for each in self.held if (tenant := each.identity.home) is not None}
+
     def expire(self, now: datetime) -> None:
         """End what has run out."""
         for lease in list(self.held):
@@ -68,6 +73,12 @@ class Leases:
         for lease in list(self.held):
             if lease.identity.credential.key_id in key_ids:
                 lease.end(Unauthenticated("The API key has been revoked."))
+
+    def shut_out(self, tenants: Collection[str]) -> None:
+        """End what serves callers of these tenants."""
+        for lease in list(self.held):
+            if lease.identity.home in tenants:
+                lease.end(Forbidden("The tenant has been suspended."))
 
     def review(self, policy: Policy) -> None:
         """End what has other rights under this policy than it was opened with."""

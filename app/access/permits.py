@@ -43,6 +43,11 @@ def oversees(identity: Identity) -> bool:
     return Role.PLATFORM in identity.roles and identity.scope == Scope() and identity.grant is None
 
 
+def manages_tenants(identity: Identity) -> bool:
+    """Whether the caller may make tenants and set what they may use."""
+    return oversees(identity) and may(identity, Action.MANAGE_TENANTS)
+
+
 def sees(identity: Identity, tenant: str | None, environment: str | None) -> bool:
     """Whether the caller sees what need not belong to anybody, such as a schedule: its own, or all as an overseer."""
     if oversees(identity):

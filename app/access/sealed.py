@@ -6,6 +6,7 @@ cannot send a header. Each is of one kind, and no kind passes for another.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -56,6 +57,10 @@ class Sealer:
         except library.PyJWTError:
             raise Unauthenticated("The token is not valid.") from None
         return identity_of(said)
+
+    async def key_for(self, purpose: bytes) -> bytes:
+        """32 bytes that all processes with this key have for a purpose; they tell nothing of the key."""
+        return hmac.digest(await self._shared(), purpose, "sha256")
 
     async def _shared(self) -> bytes:
         if self._key is None:

@@ -124,10 +124,10 @@ class Engine:
         prepared = self._prepared(operation, read_only=read_only)
         if prepared.errors or prepared.kind != "subscription":
             return self._once(prepared, operation, caller, started)
-        subject = caller.identity.named
+        subject, home = caller.identity.named, caller.identity.home
         assert prepared.ticket is not None, "what can be executed has a price"
         try:
-            self._gateway.subscriptions.check(subject)
+            self._gateway.subscriptions.check(subject, home)
             charged = self._admission.charge(prepared.ticket, caller)
         except RateLimited as error:
             prepared = replace(prepared, errors=[as_graphql(error)])
@@ -138,7 +138,7 @@ class Engine:
             key=_distinct(prepared, operation, caller),
             caller=caller,
         )
-        answers = subscription.answers(self._sharing, self._gateway.subscriptions.counted(subject))
+        answers = subscription.answers(self._sharing, self._gateway.subscriptions.counted(subject, home))
         return self._once_charged(answers, charged, caller) if isawaitable(charged) else answers
 
     async def _once_charged(

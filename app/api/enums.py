@@ -29,6 +29,9 @@ strawberry.enum(model.BlockerKind, description="Why a run is not moving.")
 strawberry.enum(model.FailureKind, description="Which of Temporal's failures it is.")
 strawberry.enum(access.Role, description="What somebody may do within a tenant; PLATFORM stands above tenants.")
 strawberry.enum(access.Action, name="Permission", description="One thing that can be done.")
+strawberry.enum(
+    model.TenantStatus, description="Only callers of an ACTIVE tenant come in, and only for one are runs started."
+)
 strawberry.enum(WorkflowAction, description="Something that can be done to a run, by the mutation of its name.")
 strawberry.enum(ResetPoint, description="A point of a run's history.")
 strawberry.enum(Replayed, name="ResetExclusion", description="What a reset can keep from the new run.")

@@ -10,6 +10,7 @@ from app.errors import NotFound, Refusal
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan, Told
 from app.gateway.outcomes import Outcomes, ref_of, unknown
+from app.gateway.quotas import Place, Quotas
 from app.gateway.reading import Name
 from app.model import ExecutionRef, Json
 from app.temporal import actions, reads
@@ -38,6 +39,8 @@ class Act:
     detail: Mapping[str, Json] = field(default_factory=dict)
     repeatable: bool = False
     to_closed: bool = False
+    reopens: bool = False
+    """It makes a new run of a closed one, for which its tenant must have a place."""
     takes: float = 0.0
     """Seconds that Temporal may take beyond its usual time."""
     signal: str | None = None
@@ -50,9 +53,10 @@ class Act:
 class Acts:
     """Raises Refused for what the caller can mend, and for an outage as its parts do: then it may have happened."""
 
-    def __init__(self, temporal: Temporal, outcomes: Outcomes) -> None:
+    def __init__(self, temporal: Temporal, outcomes: Outcomes, quotas: Quotas) -> None:
         self._temporal = temporal
         self._outcomes = outcomes
+        self._quotas = quotas
 
     async def outcome(self, caller: Caller, name: Name, act: Act, key: str | None) -> Outcome:
         """Do it once, and tell of the run that it is about."""
@@ -63,6 +67,10 @@ class Acts:
         return await self.shown(caller, told)
 
     async def perform(self, caller: Caller, name: Name, act: Act, key: str | None) -> Told:
+        with self._quotas.place() as place:
+            return await self._outcomes.perform(caller, self._intent(caller, name, act, key, place))
+
+    def _intent(self, caller: Caller, name: Name, act: Act, key: str | None, place: Place) -> Intent:
         async def prepare(_: str) -> Plan:
             if act.problem is not None:
                 raise act.problem
@@ -71,6 +79,8 @@ class Acts:
             if run.status.is_closed and not act.to_closed:
                 # Temporal takes a cancel of a closed run without a word; its caller should hear.
                 raise actions.already_closed(run.ref)
+            if run.status.is_closed and act.reopens:
+                await place.take(run.tenant)
             return {
                 "namespace": run.namespace,
                 "workflowId": run.workflow_id,
@@ -81,21 +91,18 @@ class Acts:
         async def work(attempt: Attempt) -> Done:
             return await self._done(caller, name, act, attempt)
 
-        return await self._outcomes.perform(
-            caller,
-            Intent(
-                action=act.action,
-                mutation=act.mutation,
-                input={"name": name, "act": act.input},
-                prepare=prepare,
-                act=work,
-                key=key,
-                namespace=name.namespace or None,
-                workflow_id=name.workflow_id or None,
-                run_id=name.run_id,
-                detail=act.detail,
-                lease=0.0 if act.repeatable else self._outcomes.lease + act.takes,
-            ),
+        return Intent(
+            action=act.action,
+            mutation=act.mutation,
+            input={"name": name, "act": act.input},
+            prepare=prepare,
+            act=work,
+            key=key,
+            namespace=name.namespace or None,
+            workflow_id=name.workflow_id or None,
+            run_id=name.run_id,
+            detail=act.detail,
+            lease=0.0 if act.repeatable else self._outcomes.lease + act.takes,
         )
 
     async def shown(self, caller: Caller, told: Told) -> Outcome:

@@ -21,12 +21,14 @@ from app.gateway.many import Many
 from app.gateway.minting import Minting
 from app.gateway.operating import Operating
 from app.gateway.polling import Polling
+from app.gateway.quotas import Quotas
 from app.gateway.reading import Reading
 from app.gateway.relations import Relations
 from app.gateway.runs import Runs
 from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
+from app.gateway.tenants import Tenants
 from app.gateway.watching import Watching
 from app.limits import Subscriptions
 from app.registry import Registry
@@ -54,6 +56,8 @@ class Gateway:
     subscriptions: Subscriptions
     audit: AuditReading
     keys: Keys
+    tenants: Tenants
+    quotas: Quotas
     minting: Minting
     feeds: Feeds
     live_lists: LiveLists

@@ -9,12 +9,15 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from app.access import TenantBook
 from app.bus import Bus
 from app.gateway.acts import Acts
 from app.gateway.driving import Driver
+from app.gateway.house import House
 from app.gateway.insights import Insights
 from app.gateway.once import Once
 from app.gateway.outcomes import Outcomes
+from app.gateway.quotas import Quotas
 from app.gateway.reading import Reading
 from app.gateway.recording import Recording
 from app.gateway.runs import Runs
@@ -27,6 +30,7 @@ from app.store.database import Database
 from app.store.executions import Executions
 from app.store.idempotency import Idempotency
 from app.store.profiles import Profiles
+from app.store.tenants import Tenants
 from app.temporal.connection import Temporal
 from app.workflows.batches.workflow import ADVANCE, CLOSE, BatchInput, BatchProgress
 
@@ -45,11 +49,14 @@ async def drive(stack: AsyncExitStack, temporal: Temporal, database: Database, b
     stack.push_async_callback(recording.close)
     once = Once(Idempotency(database), recording, changed)
     stack.push_async_callback(once.close)
-    acts = Acts(temporal, Outcomes(temporal, once, reading))
+    tenants = Tenants(database)
+    acts = Acts(temporal, Outcomes(temporal, once, reading), Quotas(TenantBook(tenants.find, tenants.many), tenants))
     return Driver(Batches(database), Runs(temporal, acts, executions, changed))
 
 
-def activities(driver: Driver) -> Sequence[Callable[..., Any]]:
+async def activities(stack: AsyncExitStack, house: House) -> Sequence[Callable[..., Any]]:
+    driver = await drive(stack, house.temporal, house.database, house.bus)
+
     @activity.defn(name=ADVANCE)
     async def advance(request: BatchInput) -> BatchProgress:
         found = await driver.advance(request.job_id, activity.heartbeat)

@@ -11,6 +11,7 @@ from app.access.api_keys import mint
 from app.access.permits import refuse
 from app.errors import Refusal
 from app.gateway.caller import Caller, Refused
+from app.gateway.quotas import Quotas
 from app.gateway.recording import Recording
 from app.model import ApiKey
 from app.store.api_keys import ApiKeys
@@ -41,8 +42,11 @@ class KeyOutcome:
 class Keys:
     """`announce` tells every gateway that a key has changed."""
 
-    def __init__(self, keys: ApiKeys, recording: Recording, announce: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(
+        self, keys: ApiKeys, quotas: Quotas, recording: Recording, announce: Callable[[str], Awaitable[object]]
+    ) -> None:
         self._keys = keys
+        self._quotas = quotas
         self._recording = recording
         self._announce = announce
 
@@ -53,7 +57,14 @@ class Keys:
             async with self._recording.recorded(self._recording.entry(caller, "createApiKey", None, None, detail)):
                 identity = caller.identity
                 refuse(identity, Action.MANAGE_KEYS)
-                if problems := wrong(identity, wanted, datetime.now(UTC)):
+                tenant = wanted.tenant or identity.scope.tenant
+                environment = wanted.environment or identity.scope.environment
+                problems = wrong(identity, wanted, datetime.now(UTC))
+                if tenant is not None and not problems:
+                    problems = await self._quotas.require_key(
+                        tenant, environment, [each.value for each in wanted.roles]
+                    )
+                if problems:
                     raise Refused(*problems)
                 minted = mint()
                 key = await self._keys.create(
@@ -61,8 +72,8 @@ class Keys:
                     prefix=minted.prefix,
                     digest=minted.digest,
                     roles=sorted(set(wanted.roles)),
-                    tenant=wanted.tenant or identity.scope.tenant,
-                    environment=wanted.environment or identity.scope.environment,
+                    tenant=tenant,
+                    environment=environment,
                     created_by=identity.subject,
                     expires_at=wanted.expires_at,
                 )

@@ -59,8 +59,8 @@ class Polling:
         does, RateLimited, and Unavailable when the process ends meanwhile.
         """
         seconds = self._checked(wait)
-        self._subscriptions.check(identity.named)
-        with self._subscriptions.counted(identity.named):
+        self._subscriptions.check(identity.named, identity.home)
+        with self._subscriptions.counted(identity.named, identity.home):
             start = await self._watching.beginning(identity, namespace, workflow_id, run_id, after)
             if start.gap is not None:
                 return [forgotten(start.execution.ref, start.gap)]

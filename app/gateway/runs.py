@@ -150,7 +150,9 @@ class Runs:
             "reason": wanted.reason,
             "without": list(wanted.without),
         }
-        act = Act("resetWorkflow", Action.RESET, wanted, work, detail=detail, to_closed=True, takes=_RESET_TAKES)
+        act = Act(
+            "resetWorkflow", Action.RESET, wanted, work, detail=detail, to_closed=True, reopens=True, takes=_RESET_TAKES
+        )
         return await self._acts.outcome(caller, name, act, key)
 
     async def update(

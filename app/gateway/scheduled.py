@@ -52,6 +52,10 @@ def _wrong(change: ScheduleChange) -> Iterator[Refusal]:
 def _wrong_start(action: ActionChange, definition: WorkflowDefinition | None) -> Iterator[Refusal]:
     """As a start is checked."""
     given: dict[str, Any] = {name: value for name, value in action.items() if name in _START_FIELDS}
+    if definition is not None and definition.for_platform:
+        yield invalid(
+            f"Runs of {definition.name} are made one by one: they cannot be scheduled.", "action", "workflowType"
+        )
     for refusal in wrong(StartWanted(**{"workflow_type": "", **given}), definition):
         yield Refusal(refusal.reason, refusal.message, path=("action", *refusal.path))
 

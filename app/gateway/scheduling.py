@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from app.gateway.caller import Caller, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan
 from app.gateway.once import Once
 from app.gateway.operating import Operating
+from app.gateway.quotas import Quotas, wrong_place
 from app.gateway.scheduled import after, completed, wrong_creation, wrong_update
 from app.gateway.timetable import invalid, wrong_bounds
 from app.gateway.wanted import RESERVED_MEMO, tenant_of
@@ -45,13 +47,22 @@ class Scheduling:
     """Every method answers with a ScheduleOutcome, and raises for an outage: then the action may have happened. The
     same key is one act, however often it is sent."""
 
-    def __init__(self, temporal: Temporal, operating: Operating, once: Once, lease: float, registry: Registry) -> None:
+    def __init__(
+        self,
+        temporal: Temporal,
+        operating: Operating,
+        once: Once,
+        lease: float,
+        registry: Registry,
+        quotas: Quotas,
+    ) -> None:
         """`lease` is how many seconds an act can take effect within."""
         self._temporal = temporal
         self._operating = operating
         self._once = once
         self._lease = lease
         self._registry = registry
+        self._quotas = quotas
 
     async def create(
         self,
@@ -80,6 +91,9 @@ class Scheduling:
         if refusals := [*wrong_creation(change, definition)]:
             raise Refused(*refusals)
         tenant, environment = tenant_for(caller.identity, *tenant_of(definition, change.action.get("input", ())))
+        found = await self._quotas.tenant(tenant)
+        if found is not None and (refusal := wrong_place(found, environment)):
+            raise refusal
         memo, attributes = await self._ownership(caller, tenant, environment)
         action = completed(change.action, definition, workflow_id=schedule_id)
         action["memo"] = {**action.get("memo", {}), **memo}
@@ -91,15 +105,18 @@ class Scheduling:
             search_attributes={**(change.search_attributes or {}), **attributes},
         )
         try:
-            await schedule_changes.create(
-                self._temporal,
-                namespace,
-                schedule_id,
-                whole,
-                trigger=trigger,
-                identity=caller.name,
-                request_id=request_id,
-            )
+            with self._quotas.place() as place:
+                if trigger:
+                    await place.take(tenant)
+                await schedule_changes.create(
+                    self._temporal,
+                    namespace,
+                    schedule_id,
+                    whole,
+                    trigger=trigger,
+                    identity=caller.name,
+                    request_id=request_id,
+                )
         except BadUserInput as error:
             raise _located(error, change) from error
 
@@ -155,9 +172,10 @@ class Scheduling:
         """Start a run now, also of a paused schedule."""
 
         async def do(namespace: str, request: str) -> None:
-            await schedule_changes.trigger(
-                self._temporal, namespace, name.schedule_id, overlap, identity=caller.name, request_id=request
-            )
+            async with self._place(caller, name):
+                await schedule_changes.trigger(
+                    self._temporal, namespace, name.schedule_id, overlap, identity=caller.name, request_id=request
+                )
 
         return await self._act(caller, "triggerSchedule", name, {"overlap": overlap}, do, key)
 
@@ -175,10 +193,11 @@ class Scheduling:
         async def do(namespace: str, request: str) -> None:
             if refusals := [*wrong_bounds(start, end, ("endTime",))]:
                 raise Refused(*refusals)
-            await schedule_changes.backfill(
-                self._temporal, namespace, name.schedule_id, start, end, overlap,
-                identity=caller.name, request_id=request,
-            )  # fmt: skip
+            async with self._place(caller, name):
+                await schedule_changes.backfill(
+                    self._temporal, namespace, name.schedule_id, start, end, overlap,
+                    identity=caller.name, request_id=request,
+                )  # fmt: skip
 
         given = {"start": start, "end": end, "overlap": overlap}
         return await self._act(caller, "backfillSchedule", name, given, do, key)
@@ -238,6 +257,15 @@ class Scheduling:
             return ScheduleOutcome()
         found = await self._operating.schedule(caller.identity, name.namespace, name.schedule_id)
         return ScheduleOutcome(found)
+
+    @asynccontextmanager
+    async def _place(self, caller: Caller, name: ScheduleName) -> AsyncIterator[None]:
+        """For a run that the schedule starts at the caller's word; its tenant must have one."""
+        tenant = (await self._visible(caller, name)).schedule.tenant
+        with self._quotas.place() as place:
+            if tenant is not None:
+                await place.take(tenant)
+            yield
 
     async def _visible(self, caller: Caller, name: ScheduleName) -> ScheduleDetail:
         found = await self._operating.schedule(caller.identity, name.namespace, name.schedule_id)

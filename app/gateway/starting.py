@@ -13,6 +13,7 @@ from app.gateway.consistency import Consistency, token_of
 from app.gateway.intent import Attempt, Done, Intent, Plan, Told
 from app.gateway.outcomes import MARGIN, Outcomes, ref_of
 from app.gateway.planning import Planning
+from app.gateway.quotas import Place, Quotas
 from app.gateway.wanted import StartWanted
 from app.log import logger
 from app.model import ExecutionRef, Json
@@ -58,12 +59,14 @@ class Starting:
         executions: Executions,
         outcomes: Outcomes,
         planning: Planning,
+        quotas: Quotas,
         consistency: Consistency,
     ) -> None:
         self._temporal = temporal
         self._executions = executions
         self._outcomes = outcomes
         self._planning = planning
+        self._quotas = quotas
         self._consistency = consistency
 
     async def start(
@@ -77,7 +80,7 @@ class Starting:
 
         joins = wanted.id_conflict_policy is not IdConflictPolicy.FAIL
         begin = Beginning("startWorkflow", send, self._temporal.timeout, {}, joins, wait)
-        outcome = await self._outcomes.outcome(caller, self.intent(caller, wanted, key, begin))
+        outcome = await self._begun(caller, wanted, key, begin)
         return await self._waited(caller, outcome, wait)
 
     async def signal_with_start(
@@ -96,7 +99,7 @@ class Starting:
 
         input_ = {"signal": name, "args": list(args)}
         begin = Beginning("signalWithStartWorkflow", send, self._temporal.timeout, input_, True, wait)
-        outcome = await self._outcomes.outcome(caller, self.intent(caller, wanted, key, begin))
+        outcome = await self._begun(caller, wanted, key, begin)
         return await self._waited(caller, outcome, wait)
 
     async def update_with_start(
@@ -116,7 +119,7 @@ class Starting:
         input_ = {"update": name, "args": list(args)}
         begin = Beginning("updateWithStartWorkflow", send, UPDATE_SECONDS, input_, True)
         try:
-            told = await self.perform(caller, self.intent(caller, wanted, key, begin))
+            told = await self.perform(caller, wanted, key, begin)
         except Refused as refused:
             return Outcome(refusals=refused.refusals), None
         outcome = await self._outcomes.shown(caller, told)
@@ -125,18 +128,26 @@ class Starting:
             return replace(outcome, refusals=(*outcome.refusals, refusal)), None
         return outcome, await stands(self._temporal, ref_of(told.kept), str(told.kept["updateId"]), wait=1.0)
 
-    async def perform(self, caller: Caller, intent: Intent) -> Told:
-        return await self._outcomes.perform(caller, intent)
+    async def _begun(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Outcome:
+        try:
+            told = await self.perform(caller, wanted, key, begin)
+        except Refused as refused:
+            return Outcome(refusals=refused.refusals)
+        return await self._outcomes.shown(caller, told)
 
-    def intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Intent:
+    async def perform(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Told:
+        with self._quotas.place() as place:
+            return await self._outcomes.perform(caller, self._intent(caller, wanted, key, begin, place))
+
+    def _intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning, place: Place) -> Intent:
         made_up = wanted.workflow_id is None
         planned: dict[str, Start] = {}
 
         async def prepare(request_id: str) -> Plan:
             _allow(caller, wanted, begin)
             start = planned[request_id] = await self._start(caller, wanted, key, request_id)
-            if begin.joins and not made_up:
-                await self._require_visible(caller, start)
+            if not (begin.joins and not made_up and await self._joins(caller, start)):
+                await place.take(str(start.memo["tenant"]))
             return {"namespace": start.namespace, "workflowId": start.workflow_id}
 
         async def act(attempt: Attempt) -> Done:
@@ -187,14 +198,15 @@ class Starting:
             found = await earlier.told(self._temporal, namespace, workflow_id, attempt.request_id)
         return found
 
-    async def _require_visible(self, caller: Caller, start: Start) -> None:
-        """A caller who would use or close an open run must be able to see it."""
+    async def _joins(self, caller: Caller, start: Start) -> bool:
+        """Whether there is an open run to use or to close, which the caller must be able to see."""
         try:
             latest = (await reads.describe(self._temporal, start.namespace, start.workflow_id)).execution
         except NotFound:
-            return
+            return False
         if not latest.status.is_closed and not visible(caller.identity, latest):
             raise starts.already_started(start, is_open=True)
+        return not latest.status.is_closed
 
     async def _named(self, caller: Caller, start: Start, refusal: AlreadyStarted) -> Refusal:
         """The refusal with the run that is in the way, if the caller may see that."""

@@ -26,6 +26,7 @@ from app.settings import Settings, temporal_connection
 from app.store import Archive, Changes, Database, Executions, Watermarks
 from app.store.alerts import Alerts
 from app.store.batches import Batches
+from app.store.hand_overs import HandOvers
 from app.store.idempotency import Idempotency
 from app.store.lock import SessionLock
 from app.store.profiles import Profiles
@@ -129,7 +130,13 @@ class Indexer:
         )
         self._archiver = Archiver(self._namespaces, temporal, executions, Archive(database), self._writer)
         self._pruner = Pruner(
-            Retention(database), Idempotency(database), Batches(database), self._writer, kept_days, key_days
+            Retention(database),
+            Idempotency(database),
+            Batches(database),
+            HandOvers(database),
+            self._writer,
+            kept_days,
+            key_days,
         )
         self._profiler = Profiler(Profiles(database), Sums(database))
         self._alerter = Alerter(rules, temporal, Alerts(database), Watermarks(database), publish)

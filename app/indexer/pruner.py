@@ -1,4 +1,4 @@
-"""Closed runs, keys of requests, and batches that are older than they are kept -> forgotten."""
+"""Closed runs, keys of requests, batches, and API keys that nobody took, that are older than kept -> forgotten."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from app import metrics
 from app.indexer.writer import Writer
 from app.log import logger
 from app.store.batches import Batches
+from app.store.hand_overs import HandOvers
 from app.store.idempotency import Idempotency
 from app.store.retention import Retention
 
@@ -25,6 +26,7 @@ class Pruner:
         retention: Retention,
         keys: Idempotency,
         batches: Batches,
+        hand_overs: HandOvers,
         writer: Writer,
         days: float | None,
         key_days: float,
@@ -32,6 +34,7 @@ class Pruner:
         self._retention = retention
         self._keys = keys
         self._batches = batches
+        self._hand_overs = hand_overs
         self._writer = writer
         self._days = days
         self._key_days = key_days
@@ -54,3 +57,5 @@ class Pruner:
             log.info("idempotency keys forgotten", keys=keys)
         while count := await self._batches.prune(self._key_days):
             log.info("batches forgotten", batches=count)
+        if count := await self._hand_overs.prune():
+            log.info("API keys revoked that nobody took", keys=count)

@@ -54,6 +54,13 @@ from app.model.projection import (
     Projection,
     RunView,
 )
+from app.model.tenant import (
+    NOBODY,
+    Quotas,
+    Tenant,
+    TenantStatus,
+    TenantUsage,
+)
 from app.model.timeline import (
     Phase,
     PhaseStatus,
@@ -69,6 +76,7 @@ from app.model.values import (
 )
 
 __all__ = [
+    "NOBODY",
     "Activity",
     "ActivityStatus",
     "AlertChangeKind",
@@ -104,8 +112,12 @@ __all__ = [
     "ProgressPoint",
     "ProgressSource",
     "Projection",
+    "Quotas",
     "RetryPolicy",
     "RunView",
+    "Tenant",
+    "TenantStatus",
+    "TenantUsage",
     "TimelineItem",
     "TimelineKind",
     "TimelineStatus",

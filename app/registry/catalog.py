@@ -19,6 +19,7 @@ from app.workflows.billing import invoicing, subscribing
 from app.workflows.dag import workflow as dag
 from app.workflows.entry import Entry
 from app.workflows.price_sync import workflow as price_sync
+from app.workflows.tenants import workflow as tenants
 from app.workflows.test_cycle import workflow as test_cycle
 
 CATALOG: tuple[Entry, ...] = (
@@ -34,6 +35,7 @@ CATALOG: tuple[Entry, ...] = (
     *invoicing.WORKFLOWS,
     *subscribing.WORKFLOWS,
     *test_cycle.WORKFLOWS,
+    *tenants.WORKFLOWS,
 )  # fmt: skip
 
 DEFINITIONS = tuple(definition_of(each) for each in CATALOG)

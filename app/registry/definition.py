@@ -59,6 +59,8 @@ class WorkflowDefinition:
     tenant_field: str | None = None
     """The field of the input that names the tenant, which must be the caller's."""
     environment_field: str | None = None
+    for_platform: bool = False
+    """Only a platform may start it, and its runs belong to no tenant."""
     mutation: str | None = None
     """The name of its typed mutation; None where its input is not known as Python types."""
     is_ours: bool = False

@@ -92,6 +92,7 @@ def definition_of(entry: Entry) -> WorkflowDefinition:
         memo=entry.memo,
         tenant_field=entry.tenant_field,
         environment_field=entry.environment_field,
+        for_platform=entry.for_platform,
         mutation=None if entry.is_ours else _mutation(entry.name),
         is_ours=entry.is_ours,
     )

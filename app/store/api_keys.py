@@ -46,6 +46,12 @@ class ApiKeys:
         row = await self._database.fetchrow(f"select {_COLUMNS} from api_keys where digest = $1", digest)
         return _key_of(row) if row else None
 
+    async def find(self, id_: str) -> ApiKey | None:
+        if (uuid := _uuid(id_)) is None:
+            return None
+        row = await self._database.fetchrow(f"select {_COLUMNS} from api_keys where id = $1", uuid)
+        return _key_of(row) if row else None
+
     async def revoke(self, id_: str, tenant: str | None, environment: str | None) -> ApiKey | None:
         """Revoke a key of this tenant and environment, or with None of any; None where there is none. One that is
         revoked already stays as it is."""

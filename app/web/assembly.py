@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Protocol, TypeVar
 
-from app.access import Sealer, Tickets
+from app.access import Envelope, Sealer, TenantBook, Tickets
+from app.access.envelope import PURPOSE
 from app.bus import Bus
 from app.gateway import Gateway, Reading, Watching
 from app.gateway.activities import Activities
@@ -30,12 +31,14 @@ from app.gateway.operating import Operating
 from app.gateway.outcomes import Outcomes
 from app.gateway.planning import Planning
 from app.gateway.polling import Polling
+from app.gateway.quotas import Quotas
 from app.gateway.recording import Recording
 from app.gateway.relations import Relations
 from app.gateway.runs import Runs
 from app.gateway.scheduling import Scheduling
 from app.gateway.starting import Starting
 from app.gateway.stats import StatsReading
+from app.gateway.tenants import Tenants
 from app.hub import Hub
 from app.hub.feed import Feed
 from app.hub.matches import Matches
@@ -54,15 +57,22 @@ from app.store.bottlenecks import Bottlenecks
 from app.store.changes import Changes
 from app.store.database import Database
 from app.store.executions import Executions
+from app.store.hand_overs import HandOvers
 from app.store.idempotency import Idempotency
 from app.store.matching import Matching
 from app.store.profiles import Profiles
 from app.store.relations import Relations as StoredRelations
 from app.store.secrets import Secrets
 from app.store.stats import Statistics
+from app.store.tenants import Tenants as StoredTenants
 from app.temporal.capabilities import Offers
 from app.temporal.connection import Temporal
 from app.web.warden import KEYS
+
+
+def tenant_book(database: Database) -> TenantBook:
+    stored = StoredTenants(database)
+    return TenantBook(stored.find, stored.many)
 
 
 class Closing(Protocol):
@@ -81,9 +91,11 @@ def assemble(
     settings: Settings | None = None,
     registry: Registry | None = None,
     sealer: Sealer | None = None,
+    tenants: TenantBook | None = None,
 ) -> Gateway:
     """The verbs over their connections; what they start is closed with the stack."""
-    own = _Shared(stack, temporal, database, bus, settings or Settings(), registry or Registry())
+    book = tenants or tenant_book(database)
+    own = _Shared(stack, temporal, database, bus, settings or Settings(), registry or Registry(), sealer, book)
     return Gateway(
         reading=own.reading,
         relations=Relations(StoredRelations(database), own.reading),
@@ -100,15 +112,17 @@ def assemble(
         live_lists=own.closing(LiveLists(own.feed, own.matches, own.executions, own.reading.lists)),
         jobs=own.closing(Jobs(own.operating)),
         subscriptions=own.subscriptions,
-        starting=Starting(temporal, own.executions, own.outcomes, own.planning, own.consistency),
+        starting=Starting(temporal, own.executions, own.outcomes, own.planning, own.quotas, own.consistency),
         consistency=own.consistency,
         runs=own.runs,
         many=Many(own.once, own.runs),
         activities=Activities(temporal, own.acts, own.reading),
         batching=Batching(temporal, own.outcomes, own.reading, Batches(database), own.batches),
-        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry),
-        keys=Keys(ApiKeys(database), own.recording, own.key_changed),
-        minting=own.minting(sealer),
+        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas),
+        keys=Keys(ApiKeys(database), own.quotas, own.recording, own.key_changed),
+        tenants=own.tenants(),
+        quotas=own.quotas,
+        minting=own.minting(),
         offers=Offers(temporal),
         registry=own.registry,
         payloads=temporal.payloads,
@@ -127,6 +141,8 @@ class _Shared:
         bus: Bus,
         settings: Settings,
         registry: Registry,
+        sealer: Sealer | None,
+        book: TenantBook,
     ) -> None:
         self.stack = stack
         self.temporal = temporal
@@ -134,6 +150,9 @@ class _Shared:
         self.bus = bus
         self.settings = settings
         self.registry = registry
+        self.sealer = sealer or Sealer(None, Secrets(database).signing_key)
+        self.book = book
+        self.quotas = Quotas(book, StoredTenants(database))
         self.executions = Executions(database)
         self.archive = Archive(database)
         self.audit = Audit(database)
@@ -147,13 +166,15 @@ class _Shared:
         )
         self.batches = BatchReading(Batches(database), self.executions)
         self.operating = Operating(temporal, self.batches)
-        self.planning = Planning(temporal, self.reading, registry)
+        self.planning = Planning(temporal, self.reading, registry, self.quotas)
         self.watching = Watching(self.reading, self.hub, self.insights)
-        self.subscriptions = Subscriptions(settings.max_subscriptions, settings.max_subscriptions_per_identity)
+        self.subscriptions = Subscriptions(
+            settings.max_subscriptions, settings.max_subscriptions_per_identity, self.quotas.most_subscriptions
+        )
         self.matches = Matches(self.feed, Matching(database), Alerts(database))
         self.consistency = Consistency(temporal, self.executions, self.changed)
         self.outcomes = Outcomes(temporal, self.once, self.reading)
-        self.acts = Acts(temporal, self.outcomes)
+        self.acts = Acts(temporal, self.outcomes, self.quotas)
         self.runs = Runs(temporal, self.acts, self.executions, self.changed)
 
     async def closed(self, ref: ExecutionRef) -> None:
@@ -165,11 +186,25 @@ class _Shared:
     async def key_changed(self, key_id: str) -> None:
         await self.bus.publish(KEYS, key_id)
 
-    def minting(self, sealer: Sealer | None) -> Minting:
+    async def tenant_changed(self, tenant: str) -> None:
+        self.book.forget()
+        await self.bus.publish(KEYS, tenant)
+
+    def tenants(self) -> Tenants:
+        return Tenants(
+            StoredTenants(self.database),
+            HandOvers(self.database),
+            ApiKeys(self.database),
+            Envelope(lambda: self.sealer.key_for(PURPOSE)),
+            self.once,
+            self.recording,
+            self.tenant_changed,
+        )
+
+    def minting(self) -> Minting:
         secrets = Secrets(self.database)
         tickets = Tickets(secrets.put_ticket, secrets.take_ticket)
-        sealer = sealer or Sealer(None, secrets.signing_key)
-        return Minting(sealer, tickets, self.reading, self.recording, self.settings.watch_token_max)
+        return Minting(self.sealer, tickets, self.reading, self.recording, self.settings.watch_token_max)
 
     def closing(self, part: C) -> C:
         """The part, which is closed with the stack."""

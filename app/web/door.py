@@ -5,7 +5,20 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from app.access import Claims, Expected, Gatekeeper, Jwks, JwtReader, KeyRing, Policy, Readers, Role, Sealer, Tickets
+from app.access import (
+    Claims,
+    Expected,
+    Gatekeeper,
+    Jwks,
+    JwtReader,
+    KeyRing,
+    Policy,
+    Readers,
+    Role,
+    Sealer,
+    TenantBook,
+    Tickets,
+)
 from app.access.policy import policy_of
 from app.errors import ConfigurationError
 from app.settings import Settings
@@ -84,11 +97,18 @@ def read_policy(path: Path | None) -> Policy:
     return policy_of(text, str(path))
 
 
-def readers(stack: AsyncExitStack, settings: Settings, database: Database, sealer: Sealer, tickets: Tickets) -> Readers:
+def readers(
+    stack: AsyncExitStack,
+    settings: Settings,
+    database: Database,
+    sealer: Sealer,
+    tickets: Tickets,
+    tenants: TenantBook,
+) -> Readers:
     """What the door can read; what it keeps open is closed with the stack."""
     keys = ApiKeys(database)
     ring = KeyRing(keys.by_digest, keys.touch, keys.revoked, settings.default_tenant, settings.default_environment)
-    return Readers(ring, sealer, tickets, _jwt(stack, settings))
+    return Readers(ring, sealer, tickets, tenants, _jwt(stack, settings))
 
 
 def _jwt(stack: AsyncExitStack, settings: Settings) -> JwtReader | None:

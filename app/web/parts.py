@@ -27,7 +27,7 @@ from app.store.migrations import SchemaState, current
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import configured
 from app.web import door
-from app.web.assembly import assemble
+from app.web.assembly import assemble, tenant_book
 from app.web.checks import checks
 from app.web.warden import KEYS, Warden
 
@@ -84,7 +84,8 @@ async def join(settings: Settings) -> Parts:
         bus = await stack.enter_async_context(Bus(str(settings.bus_url or url), (CHANGES, RUNS, KEYS)))
         health = Health(checks(database, temporal, bus))
         sealer, tickets = door.sealing(settings, database)
-        gateway = assemble(stack, temporal, database, bus, health, settings, registry, sealer)
+        tenants = tenant_book(database)
+        gateway = assemble(stack, temporal, database, bus, health, settings, registry, sealer, tenants)
         bounds = Bounds.of(settings.limits)
         spending = budgets(str(settings.bus_url) if settings.bus_url else None, bounds.refill, bounds.budget)
         stack.push_async_callback(spending.close)
@@ -98,9 +99,9 @@ async def join(settings: Settings) -> Parts:
             compiled=settings.compiled,
         )
         stack.push_async_callback(engine.close)
-        readers = door.readers(stack, settings, database, sealer, tickets)
+        readers = door.readers(stack, settings, database, sealer, tickets, tenants)
         gatekeeper = door.gatekeeper(settings, readers)
-        Warden(gatekeeper, readers.keys, bus, settings.policy).start(stack)
+        Warden(gatekeeper, readers, bus, settings.policy).start(stack)
         close, leave = stack.pop_all().aclose, gateway.polling.leave
         return Parts(engine, gatekeeper, health, gateway.minting.session, close, leave)
 

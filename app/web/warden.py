@@ -9,14 +9,14 @@ from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.access import Gatekeeper, KeyRing
+from app.access import Gatekeeper, Readers
 from app.bus import Bus
 from app.errors import ConfigurationError, TidelineError
 from app.log import logger
 from app.web.door import read_policy
 
 KEYS = "keys"
-"""The channel on which gateways tell each other that an API key has changed."""
+"""The channel on which gateways tell each other that an API key or a tenant has changed."""
 EVERY_SECONDS = 1.0
 KEYS_EVERY = 3
 """Rounds between two looks at the keys: hints may be lost."""
@@ -25,11 +25,12 @@ log = logger(__name__)
 
 
 class Warden:
-    """Three loops of one process: for what runs out and the policy's file, for keys, and for hints of keys."""
+    """Three loops of one process: for what runs out and the policy's file, for keys and tenants, and for hints."""
 
-    def __init__(self, gatekeeper: Gatekeeper, keys: KeyRing, bus: Bus, policy: Path | None) -> None:
+    def __init__(self, gatekeeper: Gatekeeper, readers: Readers, bus: Bus, policy: Path | None) -> None:
         self._gatekeeper = gatekeeper
-        self._keys = keys
+        self._keys = readers.keys
+        self._tenants = readers.tenants
         self._bus = bus
         self._policy = policy
         self._seen = _stamp(policy)
@@ -43,6 +44,7 @@ class Warden:
         async def hear() -> None:
             async for _ in listener:
                 self._keys.forget()
+                self._tenants.forget()
                 with suppress(TidelineError):  # the next look finds it
                     await self._check_keys()
 
@@ -68,6 +70,7 @@ class Warden:
     async def _check_keys(self) -> None:
         leases = self._gatekeeper.leases
         leases.revoke(await self._keys.revoked(leases.key_ids))
+        leases.shut_out(await self._tenants.shut(leases.tenants))
 
 
 def _stamp(path: Path | None) -> tuple[int, int, int] | None:

@@ -21,7 +21,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymen
 
 from app.bus import Bus
 from app.errors import ConfigurationError
-from app.gateway import hosting
+from app.gateway.house import House
 from app.log import logger
 from app.settings import Settings, temporal_connection
 from app.store.database import Database
@@ -32,7 +32,6 @@ from app.worker.queues import OTHERS, Limits, hosted_queues, limits_of
 from app.worker.telemetry import runtime_of
 from app.worker.versions import deployment_of
 from app.workflows import demo
-from app.workflows.batches.workflow import TASK_QUEUE as BATCHES
 from app.workflows.conversion import CONVERTER
 from app.workflows.entry import Entry
 from app.workflows.outbound import Connections
@@ -73,9 +72,10 @@ async def run(settings: Settings) -> None:
     connections = Connections(connections_of(settings.connections), settings.outbound_networks)
     limits = limits_of(settings.queues)
     queues = dict(hosted_queues(limits))
-    if settings.database_url is None and BATCHES in queues:
-        del queues[BATCHES]
-        log.warning("worker.no_batches", reason="DATABASE_URL is not set: batches are left to other workers")
+    if settings.database_url is None and (left := [queue for queue, each in queues.items() if _are_ours(each)]):
+        for queue in left:
+            del queues[queue]
+        log.warning("worker.queues_left", queues=left, reason="DATABASE_URL is not set: other workers host them")
     deployment, runtime = deployment_of(settings), runtime_of(settings.worker_metrics)
     if settings.demo:
         await _seed(connections, settings)
@@ -84,11 +84,12 @@ async def run(settings: Settings) -> None:
     others = limits.get(OTHERS, Limits())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.sleep, _LEAVE_SECONDS)
-        batches = await _batches(stack, settings) if BATCHES in queues else ()
+        house = await _house(stack, settings) if any(map(_are_ours, queues.values())) else None
         async with asyncio.TaskGroup() as group:
             for queue, entries in queues.items():
-                own = batches if queue == BATCHES else activities_of(entries, connections)
-                group.create_task(host.run(queue, entries, own, limits.get(queue, others)))
+                own = await house_activities_of(stack, entries, house) if house else []
+                activities = [*activities_of(entries, connections), *own]
+                group.create_task(host.run(queue, entries, activities, limits.get(queue, others)))
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,20 @@ def activities_of(entries: Iterable[Entry], connections: Connections) -> list[Ca
     return [activity for maker in makers for activity in pkgutil.resolve_name(maker)(connections)]
 
 
-async def _batches(stack: AsyncExitStack, settings: Settings) -> Sequence[Callable[..., Any]]:
-    """The activities that act on runs in the name of those who asked for it: over what a gateway is made of."""
+async def house_activities_of(
+    stack: AsyncExitStack, entries: Iterable[Entry], house: House
+) -> list[Callable[..., Any]]:
+    """Of those that work on Tideline itself; what they start is closed with the stack."""
+    makers = dict.fromkeys(each.house_activities for each in entries if each.house_activities)
+    return [activity for maker in makers for activity in await pkgutil.resolve_name(maker)(stack, house)]
+
+
+def _are_ours(entries: Iterable[Entry]) -> bool:
+    return any(each.house_activities for each in entries)
+
+
+async def _house(stack: AsyncExitStack, settings: Settings) -> House:
+    """What a gateway is made of."""
     url = str(settings.database_url)
     temporal = Temporal(
         temporal_connection(),
@@ -163,7 +176,7 @@ async def _batches(stack: AsyncExitStack, settings: Settings) -> Sequence[Callab
     await database.connect()
     stack.push_async_callback(database.close)
     bus = await stack.enter_async_context(Bus(str(settings.bus_url or url)))
-    return hosting.activities(await hosting.drive(stack, temporal, database, bus))
+    return House(temporal, database, bus, settings)
 
 
 async def _seed(connections: Mapping[str, str], settings: Settings) -> None:

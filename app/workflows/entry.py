@@ -29,6 +29,9 @@ class Entry:
     activities: str | None = None
     """`module:function`, taking the worker's `outbound.Connections` and returning the activities. Only the worker
     imports it, so that the gateway does without the libraries of activities."""
+    house_activities: str | None = None
+    """In their place, of activities that work on Tideline's own database: `module:function`, an async one that takes
+    the worker's `AsyncExitStack` and `app.gateway.house.House`. A worker without DATABASE_URL leaves them to others."""
     check: Check | None = None
     """What the types of the input cannot say: paths and sentences of what is wrong with an input."""
     phases: tuple[str, ...] = ()
@@ -41,6 +44,8 @@ class Entry:
     """The field of the input that names the tenant, which must be the caller's."""
     environment_field: str | None = None
 
+    for_platform: bool = False
+    """Only a platform may start it, and its runs belong to no tenant, so that nobody else sees or touches them."""
     is_ours: bool = False
     """Started by Tideline itself, and by nobody else: it has no mutation of its own."""
 

@@ -121,6 +121,21 @@ async def test_the_test_cycle(tideline: Tideline) -> None:
     assert result["compensations"] == []
 
 
+async def test_the_tenants(tideline: Tideline) -> None:
+    started, looked, taken = await ask_of("Tenants", tideline)
+    execution = json.loads(started)["data"]["startTenantProvisioning"]["execution"]
+    assert (execution["status"], execution["result"]["tenant_id"]) == ("COMPLETED", "wonka-industries")
+    found = json.loads(looked)["data"]
+    assert found["workflow"]["query"]["progress"] == 100
+    assert (found["tenant"]["status"], found["tenant"]["quotas"]["openWorkflows"]) == ("ACTIVE", 50)
+    assert json.loads(taken)["data"]["viewer"] == {
+        "subject": "key:ada@wonka.example",
+        "tenant": "wonka-industries",
+        "environment": "production",
+        "roles": ["ADMIN"],
+    }
+
+
 async def test_the_catalog(tideline: Tideline) -> None:
     for said in await ask_of("The catalog", tideline):
         *started, read = [json.loads(each)["data"] for each in said.splitlines() if each]

@@ -91,12 +91,9 @@ async def crashed(host: Host, input_: Mapping[str, Json], *, told: bool) -> None
         task_queue=str(input_["taskQueue"]),
         input=[],
     )
-    starting = host.gateway.starting
-    intent = starting.intent(
-        Caller(ANYBODY, "request-0"), wanted, input_["idempotencyKey"], Beginning("startWorkflow", send, 0.1, {})
-    )
+    begin = Beginning("startWorkflow", send, 0.1, {})
     with pytest.raises(Crash):
-        await host.gateway.starting.perform(Caller(ANYBODY, "request-0"), intent)
+        await host.gateway.starting.perform(Caller(ANYBODY, "request-0"), wanted, input_["idempotencyKey"], begin)
 
 
 async def test_the_same_request_again_is_one_execution(host: Host, other: Host, temporal: TemporalServer) -> None:

@@ -22,6 +22,7 @@ from tests.waiting import eventually
 RUN = "execution { workflowId runId } consistencyToken userErrors { code path }"
 UPDATE = f"update {{ updateId stage result }} {RUN}"
 MANY = "results { execution { runId } consistencyToken userErrors { code } } userErrors { code path }"
+TENANT = "tenant { id status displayName } userErrors { code path }"
 SCHEDULE = "schedule { scheduleId paused } userErrors { code path }"
 
 
@@ -118,6 +119,16 @@ async def a_batch(host: Host, stage: Stage) -> Mapping[str, Any]:
     return {"jobId": begun["batch"]["jobId"]}
 
 
+def a_tenant(*, suspended: bool = False, **more: Any) -> Callable[[Host, Stage], Awaitable[Mapping[str, Any]]]:
+    async def made(host: Host, _: Stage) -> Mapping[str, Any]:
+        await host.database.execute(
+            "insert into tenants (tenant, status) values ('acme', $1)", "SUSPENDED" if suspended else "ACTIVE"
+        )
+        return {"tenant": "acme", **more}
+
+    return made
+
+
 NOTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 ASKED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
 UPDATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
@@ -159,6 +170,9 @@ CASES: Mapping[str, Case] = {
     "unpauseSchedule": Case(a_schedule(), {"notes": "another"}, SCHEDULE),
     "triggerSchedule": Case(a_schedule(), {"overlap": "SKIP"}, SCHEDULE),
     "backfillSchedule": Case(a_schedule(**SPAN), {"overlap": "SKIP"}, SCHEDULE),
+    "updateTenant": Case(a_tenant(displayName="Acme"), {"displayName": "another"}, TENANT),
+    "suspendTenant": Case(a_tenant(reason="r"), {"reason": "another"}, TENANT),
+    "resumeTenant": Case(a_tenant(suspended=True), {"tenant": "another"}, TENANT),
     "deleteSchedule": Case(a_schedule(), {"scheduleId": "another"}, "deleted userErrors { code path }"),
 }
 
@@ -182,7 +196,7 @@ async def test_the_table_has_every_mutation(host: Host) -> None:
     ]
     # A typed start is startWorkflow with its input in another form. A secret is shown once and not kept, so that there
     # is nothing that a key could bring back.
-    secrets = {"createApiKey", "revokeApiKey", "createWatchToken", "createStreamTicket"}
+    secrets = {"createApiKey", "revokeApiKey", "createWatchToken", "createStreamTicket", "claimApiKey"}
     typed = {each.mutation for each in DEFINITIONS if each.mutation}
     assert {each["name"] for each in fields} == {*CASES, *secrets, *typed}
 

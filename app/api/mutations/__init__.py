@@ -11,6 +11,7 @@ from app.api.mutations.many import ManyMutation
 from app.api.mutations.runs import RunMutation
 from app.api.mutations.schedules import ScheduleMutation
 from app.api.mutations.starts import StartMutation
+from app.api.mutations.tenants import TenantMutation
 from app.api.mutations.typed import TypedMutation
 
 
@@ -20,6 +21,7 @@ class Mutation(
     ScheduleMutation,
     TypedMutation,  # type: ignore[misc]  # made while the program starts, from the catalog
     AccessMutation,
+    TenantMutation,
     RunMutation,
     ActivityMutation,
     ManyMutation,

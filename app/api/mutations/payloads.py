@@ -22,7 +22,8 @@ class UserError:
         description=(
             "Stable: NOT_FOUND, ALREADY_CLOSED, ALREADY_STARTED, ALREADY_EXISTS, ALREADY_PAUSED, NOT_PAUSED,"
             " WORKFLOW_PAUSED, UPDATE_REJECTED, INVALID_INPUT, NOT_ALLOWED, NOT_SUPPORTED, IDEMPOTENCY_MISMATCH,"
-            " TOO_MANY. An item of many runs has the code of an outage here as well, such as TIMEOUT."
+            " TOO_MANY, QUOTA_EXCEEDED; of tenants ALREADY_SUSPENDED, NOT_SUSPENDED, ALREADY_TAKEN, EXPIRED."
+            " An item of many runs has the code of an outage here as well, such as TIMEOUT."
         )
     )
     message: str = strawberry.field(description="A sentence for a person.")

@@ -14,6 +14,7 @@ from app.api.queries.nodes import NodeQuery
 from app.api.queries.schedules import ScheduleQuery
 from app.api.queries.stats import StatsQuery
 from app.api.queries.task_queues import TaskQueueQuery
+from app.api.queries.tenants import TenantQuery
 from app.api.queries.updates import UpdateQuery
 from app.api.queries.viewer import ViewerQuery
 from app.api.queries.workers import WorkerQuery
@@ -36,5 +37,6 @@ class Query(
     AuditQuery,
     ViewerQuery,
     ApiKeyQuery,
+    TenantQuery,
 ):
     """Every root field of reading."""

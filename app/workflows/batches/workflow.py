@@ -114,4 +114,11 @@ def _ended(progress: BatchProgress) -> BatchProgress:
     return progress
 
 
-WORKFLOWS = (Entry(workflow=BatchWorkflow, task_queue=TASK_QUEUE, is_ours=True),)
+WORKFLOWS = (
+    Entry(
+        workflow=BatchWorkflow,
+        task_queue=TASK_QUEUE,
+        house_activities="app.gateway.hosting:activities",
+        is_ours=True,
+    ),
+)

@@ -6,14 +6,14 @@ Activities that compensate have a summary that begins with `compensate`, by whic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from app.workflows.ending import cause_of, said, uninterrupted
     from app.workflows.test_cycle.model import FailedReport, Notice, TestCycleInput
     from app.workflows.test_cycle.people import People
     from app.workflows.test_cycle.phases import COMPENSATIONS, TestCycleCompensation, TestCyclePhase, reversed_phases
@@ -67,7 +67,7 @@ class Compensation:
         await self._undo(list(failure.errors))
         for report_id, error in failure.errors.items():
             self.reports.remove(report_id)
-            self.failed.append(FailedReport(report_id, failure.phase, _said(error)))
+            self.failed.append(FailedReport(report_id, failure.phase, said(error)))
 
     async def _undo(self, reports: list[int]) -> None:
         """The last phase first. One step that cannot be undone does not keep the others from it."""
@@ -98,36 +98,14 @@ class Compensation:
         return Notice(
             kind=kind,
             subject=f"Cycle {self._cycle_id}: {failure.phase} failed",
-            text=f"{failure.phase} failed for report {reports}: {_said(failure.error)}{wanted}",
+            text=f"{failure.phase} failed for report {reports}: {said(failure.error)}{wanted}",
         )
 
     def _ended(self, failure: PhaseFailure, strategy: TestCycleCompensation) -> ApplicationError:
-        cause = _cause(failure.error)
+        cause = cause_of(failure.error)
         return ApplicationError(
-            f"{failure.phase} failed: {_said(failure.error)}",
+            f"{failure.phase} failed: {said(failure.error)}",
             {"phase": str(failure.phase), "strategy": str(strategy), "reports": [*failure.errors]},
             type=cause.type if isinstance(cause, ApplicationError) else type(cause).__name__,
             non_retryable=True,
         )
-
-
-async def uninterrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Let it end, also when the run is cancelled meanwhile; the cancellation is raised afterwards."""
-    task, cancelled = asyncio.create_task(work), False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
-
-
-def _cause(error: Exception) -> BaseException:
-    return error.cause or error if isinstance(error, ActivityError) else error
-
-
-def _said(error: Exception) -> str:
-    cause = _cause(error)
-    return cause.message if isinstance(cause, ApplicationError) else str(cause)
