@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "stats": (),
     "dag": ("--workflows", "60"),
 }
-DEADLINE = 240.0
+DEADLINE = 300.0
 
 
 def run(name: str) -> bool:

@@ -45,6 +45,9 @@ ACTIVITIES = (
 QUESTIONS = {
     "page of 50, 10 fields": f"{{ workflows(first: 50) {{ nodes {{ {FLAT} }} }} }}",
     "page of 50, 5 activities of 7 fields in each": f"{{ workflows(first: 50) {{ nodes {{ {FLAT} {ACTIVITIES} }} }} }}",
+    "page of 50 with progress": (
+        f"{{ workflows(first: 50) {{ nodes {{ {FLAT} progress {{ percent step source }} }} }} }}"
+    ),
     "page of 50 with progress, parent and failure": (
         f"{{ workflows(first: 50) {{ nodes {{ {FLAT} progress {{ percent source }} parent {{ runId }}"
         " failure { message } } } }"

@@ -28,7 +28,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 
-from app.api.compiled.loaded import Loaded
+from app.api.compiled.loaded import Loaded, Told
 from app.api.compiled.plain import (
     JSON_TYPES,
     OWN,
@@ -82,7 +82,7 @@ class Mixed:
     @property
     def parts(self) -> frozenset[str] | None:
         """What must be loaded; None stands for everything."""
-        return frozenset(each.part for each in self.loads) if self.is_rest_plain else None
+        return frozenset().union(*(each.parts for each in self.loads)) if self.is_rest_plain else None
 
 
 class Writer:
@@ -178,6 +178,8 @@ class Writer:
         loaded = function.loaded
         source = f"{function.parameter}=source" if function.parameter else "source"
         read = f"{self.bind(function.call)}({source}, {loaded.argument}=found.{loaded.part}, **arguments)"
+        if isinstance(loaded, Told):
+            read = f"{self.bind(function.call)}(found)"
         value = self.value(field.definition.type, read, field.details)
         if value is None:
             return None
