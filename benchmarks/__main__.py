@@ -14,18 +14,19 @@ import sys
 import time
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {
-    "peers": ("--seconds", "2"),
+    "peers": ("--seconds", "1.5"),
     "profile": (),
     "runs": (),
-    "fanout": (),
+    "fanout": ("--idle", "4000"),
     "idle": (),
-    "live": (),
+    "live": ("--runs", "60"),
     "resuming": (),
-    "starts": (),
-    "lists": ("--times", "60"),
+    "starts": ("--times", "80"),
+    "lists": ("--times", "40"),
     "stats": (),
+    "dag": ("--workflows", "60"),
 }
-DEADLINE = 240.0
+DEADLINE = 300.0
 
 
 def run(name: str) -> bool:

@@ -33,7 +33,7 @@ from app.web.server import bind
 from benchmarks.sockets import Socket, connect
 from benchmarks.table import Row, machine, versions, write
 
-CHANGES_EACH, EVERY = 150, 0.08
+EVERY = 0.08
 FEED = "subscription ($t: [String!]) { workflowChanges(filter: {workflowType: $t}) { cursor kind workflowId } }"
 LIST = (
     "subscription ($t: [String!]) { workflows(filter: {workflowType: $t}, first: 20) {"
@@ -130,20 +130,20 @@ def run(number: int) -> Execution:
     )
 
 
-async def measured(case: Case, port: int, executions: Executions, bus: Bus) -> Row:
+async def measured(case: Case, port: int, executions: Executions, bus: Bus, runs: int) -> Row:
     clock = Clock()
     sockets = [await connect("127.0.0.1", port, clock.heard) for _ in range(case.sockets)]
     for number, socket in enumerate(sockets):
         socket.subscribe(case.query, {"t": [f"Type{number % TYPES}"]})
     await asyncio.sleep(1.5)  # until all have begun
     several = case.sockets > 1
-    for number in range(CHANGES_EACH):
+    for number in range(runs):
         row = run(number if several else 0)
         await executions.record([row])
         clock.written(row.workflow_id)
         await bus.publish(CHANGES, "")
         await asyncio.sleep(EVERY)
-    expected = CHANGES_EACH * (case.sockets // TYPES if several else 1)
+    expected = runs * (case.sockets // TYPES if several else 1)
     async with asyncio.timeout(10):
         await clock.heard_all(expected)
     for socket in sockets:
@@ -153,7 +153,7 @@ async def measured(case: Case, port: int, executions: Executions, bus: Bus) -> R
     return Row(case.name, (f"{statistics.median(clock.lags):.1f} / {p99:.1f}", f"{expected:,}"))
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, runs: int) -> None:
     server = get_server(folder / "pg", cleanup_mode="delete")
     try:
         url = server.get_uri()
@@ -161,21 +161,21 @@ async def main(folder: Path) -> None:
         database = Database(url)
         await database.connect()
         async with Bus(url) as bus, gateway(url) as (port, _):
-            rows = [await measured(case, port, Executions(database), bus) for case in CASES]
+            rows = [await measured(case, port, Executions(database), bus, runs) for case in CASES]
         await database.close()
     finally:
         server.cleanup()
     conditions = [
         f"Machine: {machine()}, load {os.getloadavg()[0]:.1f} at the end.",
         f"Versions: {versions('strawberry-graphql', 'asyncpg')}, PostgreSQL 18 embedded.",
-        f"{CHANGES_EACH} new runs, one every {EVERY * 1000:.0f} ms; writer and sockets in one process, the gateway in"
-        " another.",
+        f"{runs} new runs, one every {EVERY * 1000:.0f} ms; writer and sockets in one process, the gateway in another.",
         "From the end of the statement that wrote the row, hints over Postgres.",
     ]
     write("live", ("live lists and change feeds", "lag p50 / p99 ms", "messages"), rows, conditions)
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=150, help="new runs of each case (default: %(default)s)")
     with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(main(Path(temporary)))
+        asyncio.run(main(Path(temporary), parser.parse_args().runs))

@@ -24,16 +24,16 @@ from app.store.migrations import migrate
 from benchmarks.storm import MUTATION, Storm, gateways, serve
 from benchmarks.table import Row, machine, versions, write
 
-WARM, MEASURED = 40, 400
+WARM, TIMES = 40, 400
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 
 
-async def measured(work: Callable[[], Awaitable[object]], others: int) -> list[float]:
-    """Milliseconds of each call, with so many others at the same time."""
+async def measured(work: Callable[[], Awaitable[object]], others: int, times: int) -> list[float]:
+    """Milliseconds of each of so many calls, with so many others at the same time."""
     spans: list[float] = []
 
-    async def one(times: int) -> None:
-        for _ in range(times):
+    async def one(share: int) -> None:
+        for _ in range(share):
             begun = time.perf_counter()
             await work()
             spans.append((time.perf_counter() - begun) * 1000)
@@ -41,7 +41,7 @@ async def measured(work: Callable[[], Awaitable[object]], others: int) -> list[f
     clients = others + 1
     await asyncio.gather(*(one(WARM // clients) for _ in range(clients)))
     spans.clear()
-    await asyncio.gather(*(one(MEASURED // clients) for _ in range(clients)))
+    await asyncio.gather(*(one(times // clients) for _ in range(clients)))
     return spans
 
 
@@ -50,7 +50,7 @@ def shown(spans: Sequence[float]) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-async def compare(client: Client, url: str) -> list[Row]:
+async def compare(client: Client, url: str, times: int) -> list[Row]:
     """The two in turns, several rounds, so that what else the machine does falls on both."""
     rows = []
     async with httpx.AsyncClient() as http:
@@ -68,9 +68,9 @@ async def compare(client: Client, url: str) -> list[Row]:
         for others in (0, 7):
             spans: dict[str, list[float]] = {"bare SDK": [], "startWorkflow": [], "with idempotencyKey": []}
             for _ in range(3):
-                spans["bare SDK"] += await measured(bare, others)
-                spans["startWorkflow"] += await measured(lambda: ours(False), others)
-                spans["with idempotencyKey"] += await measured(lambda: ours(True), others)
+                spans["bare SDK"] += await measured(bare, others, times)
+                spans["startWorkflow"] += await measured(lambda: ours(False), others, times)
+                spans["with idempotencyKey"] += await measured(lambda: ours(True), others, times)
             base = shown(spans["bare SDK"])
             for name, found in spans.items():
                 p50, p99 = shown(found)
@@ -79,7 +79,7 @@ async def compare(client: Client, url: str) -> list[Row]:
     return rows
 
 
-async def run(keys: int) -> None:
+async def run(keys: int, times: int) -> None:
     server = get_server(tempfile.mkdtemp(), cleanup_mode="delete")
     connection = await asyncpg.connect(server.get_uri())
     await connection.execute("create database bench")
@@ -101,7 +101,7 @@ async def run(keys: int) -> None:
             return
         process = await serve(18099, settings)
         try:
-            rows = await compare(environment.client, "http://127.0.0.1:18099/graphql")
+            rows = await compare(environment.client, "http://127.0.0.1:18099/graphql", times)
         finally:
             process.terminate()
             await process.wait()
@@ -132,4 +132,8 @@ async def storm(keys: int, address: str, settings: dict[str, str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--storm", type=int, default=0, metavar="KEYS", help="as many starts from 50 clients, instead")
-    asyncio.run(run(parser.parse_args().storm))
+    parser.add_argument(
+        "--times", type=int, default=TIMES, help="starts of each kind in a round (default: %(default)s)"
+    )
+    arguments = parser.parse_args()
+    asyncio.run(run(arguments.storm, arguments.times))

@@ -14,7 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 
 from app.access import Identity
-from app.api.compiled import Loaded
+from app.api.compiled import Loaded, Told
 from app.gateway import Caller, Gateway
 from app.gateway.asking import Interface
 from app.gateway.starting import LONGEST_WAIT
@@ -227,6 +227,11 @@ async def _projections(
 
 
 _NAMED = frozenset({"namespace", "workflow_id", "run_id", "status"})
+
+
+def told(parts: frozenset[str], tell: Callable[[Any], Any]) -> list[FieldExtension]:
+    """Of a field that an archived run need not be asked for: these parts of its projection tell."""
+    return [Told(_projection, _projections, parts, tell, reads=_NAMED, lasting=Archived)]
 
 
 def projected(part: str) -> list[FieldExtension]:

@@ -20,6 +20,10 @@ class ExecutionRef:
     workflow_id: str
     run_id: str
 
+    def __hash__(self) -> int:
+        # Two runs with one id are rare, and asked for together hardly ever; a page hashes each of its names some times.
+        return hash(self.run_id)
+
 
 class WorkflowStatus(StrEnum):
     RUNNING = "RUNNING"

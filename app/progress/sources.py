@@ -58,6 +58,20 @@ def progress(
     return _extrapolated(found, told, projection.start_time, now)
 
 
+OF_CLOSED = frozenset(
+    {"last_event_time", "close_time", "status", "memo", "points", "phases", "activities", "start_time"}
+)
+"""What of its projection the progress of a closed run is read from."""
+
+
+def closed_progress(projection: Projection) -> Progress:
+    """Where a closed run got to, which no clock changes, nor anybody else; these parts of its projection are enough.
+    LookupError where it does not say that it closed."""
+    if projection.last_event_time is None or not projection.status.is_closed:
+        raise LookupError("the projection is not that of a closed run")
+    return progress(projection, (), projection.last_event_time)
+
+
 def progress_at(point: ProgressPoint, projection: Projection | None = None, profile: Profile | None = None) -> Progress:
     """What the durable log says at one of its entries. Heartbeats and the clock are in no log, so it has no
     ETA. With the run's projection and profile it says what `progress` said then."""

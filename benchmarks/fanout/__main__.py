@@ -142,12 +142,12 @@ async def memory(told: Servers, processes: Sequence[ClientProcess], runs: int, s
     return Row(f"{subscribers:,} idle sockets on {runs:,} runs: KiB each", (f"{grown / subscribers / 1024:.1f}", ""))
 
 
-async def main(folder: Path, only: str | None) -> None:
+async def main(folder: Path, only: str | None, idle: int) -> None:
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(servers(folder))
         processes = await stack.enter_async_context(clients(told.port))
         cases = {
-            "memory": lambda: memory(told, processes, 1, 10_000),
+            "memory": lambda: memory(told, processes, 1, idle),
             "memory2": lambda: memory(told, processes, 1000, 5_000),
             "burst5": lambda: throughput(told, processes, 2000, 5),
             "burst60": lambda: throughput(told, processes, 2000, 60),
@@ -172,5 +172,7 @@ async def main(folder: Path, only: str | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="one case, printed and not written")
+    parser.add_argument("--idle", type=int, default=10_000, help="sockets that wait for memory (default: %(default)s)")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(main(Path(temporary), parser.parse_args().only))
+        asyncio.run(main(Path(temporary), arguments.only, arguments.idle))

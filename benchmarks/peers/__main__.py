@@ -53,21 +53,25 @@ async def fill(url: str) -> None:
 
 
 class Server:
-    def __init__(self, name: str, port: int, process: psutil.Process) -> None:
+    def __init__(self, name: str, port: int, process: psutil.Process, postgres: psutil.Process) -> None:
         self.name = name
         self._port = port
         self._process = process
+        self._postgres = postgres
 
     async def measured(self, query: str, seconds: float, connections: int = CONNECTIONS) -> Load:
-        return await load(self._port, query, self._process, connections=connections, seconds=seconds)
+        return await load(self._port, query, self._process, self._postgres, connections=connections, seconds=seconds)
 
 
-async def started(stack: AsyncExitStack, url: str, folder: Path) -> tuple[Server, Server | None, str]:
+async def started(
+    stack: AsyncExitStack, url: str, folder: Path, postgres: psutil.Process
+) -> tuple[Server, Server | None, str]:
     """The gateway, its peer, and why there is none."""
 
     async def server(name: str, command: list[str], environment: dict[str, str], place: Path) -> Server:
         port = servers.free_port()
-        return Server(name, port, await stack.enter_async_context(servers.served(command, port, environment, place)))
+        process = await stack.enter_async_context(servers.served(command, port, environment, place))
+        return Server(name, port, process, postgres)
 
     apart = {
         "DATABASE_URL": url,
@@ -108,6 +112,7 @@ def _row(name: str, found: Load, base: Load | None) -> Row:
         f"{found.rate:,.0f}",
         f"{found.p50:.1f} / {found.p99:.1f}",
         f"{found.cpu:.2f}",
+        f"{found.postgres:.2f}",
         f"{found.size / 1000:.1f}",
     )
     return Row(name, (*figures, f"{found.rate / base.rate:.2f}" if base else ""))
@@ -121,7 +126,7 @@ async def main(folder: Path, seconds: float) -> None:
         await fill(url)
         await servers.prepare(url)
         async with AsyncExitStack() as stack:
-            ours, peer, said = await started(stack, url, folder)
+            ours, peer, said = await started(stack, url, folder, servers.postmaster(folder / "pg"))
             rows = [row for page in PAGES for row in await compared(page, ours, peer, seconds)]
             hundred = runs.QUESTIONS[HUNDRED]
             await ours.measured(hundred, 1, 1)
@@ -140,6 +145,7 @@ async def main(folder: Path, seconds: float) -> None:
         "requests/s",
         "p50 / p99 ms",
         "CPU ms of the server",
+        "of Postgres",
         "answer kB",
         "throughput to PostGraphile's",
     )

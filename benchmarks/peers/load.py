@@ -6,6 +6,7 @@ import asyncio
 import re
 import statistics
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,12 +18,14 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`p50` and `p99` in milliseconds, `cpu` in milliseconds of the server process for one request, `size` in bytes."""
+    """`p50` and `p99` in milliseconds; `cpu` and `postgres` in milliseconds for one request, of the server process and
+    of Postgres; `size` in bytes."""
 
     rate: float
     p50: float
     p99: float
     cpu: float
+    postgres: float
     size: int
 
 
@@ -67,7 +70,24 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-async def load(port: int, query: str, server: psutil.Process, *, connections: int, seconds: float) -> Load:
+def _spent(process: psutil.Process) -> float:
+    """Milliseconds of CPU."""
+    times = process.cpu_times()
+    return (times.user + times.system) * 1000
+
+
+def _spent_below(process: psutil.Process) -> float:
+    """Of its children that are alive: of a postmaster, the connections."""
+    spent = 0.0
+    for each in process.children():
+        with suppress(psutil.NoSuchProcess):
+            spent += _spent(each)
+    return spent
+
+
+async def load(
+    port: int, query: str, server: psutil.Process, postgres: psutil.Process, *, connections: int, seconds: float
+) -> Load:
     """Ask for `seconds`. Raises RuntimeError for an answer that is none."""
     body = orjson.dumps({"query": query})
     request = (
@@ -75,14 +95,14 @@ async def load(port: int, query: str, server: psutil.Process, *, connections: in
         b"Content-Length: %d\r\n\r\n" % len(body)
     ) + body
     loop = asyncio.get_running_loop()
-    before, started = server.cpu_times(), time.perf_counter()
+    before, started = (_spent(server), _spent_below(postgres)), time.perf_counter()
     made = [
         (await loop.create_connection(lambda: _Connection(request, started + seconds), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     await asyncio.gather(*(each.done for each in made))
-    took, after = time.perf_counter() - started, server.cpu_times()
+    took, after = time.perf_counter() - started, (_spent(server), _spent_below(postgres))
     times = [each for connection in made for each in connection.times]
-    spent = (after.user + after.system - before.user - before.system) * 1000
     percentiles = statistics.quantiles(times, n=100)
-    return Load(len(times) / took, statistics.median(times), percentiles[98], spent / len(times), made[0].size)
+    ours, theirs = ((now - then) / len(times) for now, then in zip(after, before, strict=True))
+    return Load(len(times) / took, statistics.median(times), percentiles[98], ours, theirs, made[0].size)

@@ -79,6 +79,11 @@ def _end_of(log: Path) -> str:
     return log.read_text()[-2000:]
 
 
+def postmaster(data: Path) -> psutil.Process:
+    """The server of a data folder."""
+    return psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+
+
 def gateway() -> list[str]:
     return [sys.executable, "-m", "app", "serve"]
 

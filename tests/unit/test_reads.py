@@ -67,7 +67,8 @@ def read(selection: str) -> frozenset[str] | None:
         ("{ nodes { metadata } }", {"metadata", "workflow_type", "tenant", "environment"}),
         ("{ nodes { activities { nodes { activityType } } } }", {*NAME, "status"}),
         ("{ nodes { activities { nodes { input } } } }", None),
-        ("{ nodes { workflowId progress { percent } } }", None),
+        ("{ nodes { tenant progress { percent } } }", {*NAME, "status", "tenant"}),
+        ("{ nodes { workflowId blockers { message } } }", None),
         ("{ nodes { parent { workflowId } } }", None),
     ],
 )

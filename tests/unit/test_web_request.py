@@ -16,6 +16,7 @@ from app.web.request import (
     PLAIN_JSON,
     RESPONSE_JSON,
     best_type,
+    headers_of,
     is_json,
     operation_from_json,
     operation_from_parameters,
@@ -167,3 +168,15 @@ def test_parameters(parameters: dict[str, str], expected: Operation) -> None:
 def test_parameters_that_are_no_operation(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(BadUserInput, match=message):
         operation_from_parameters(parameters)
+
+
+def test_of_a_header_that_came_twice_the_first_counts() -> None:
+    raw = [(b"host", b"a"), (b"x-tenant-id", b"acme"), (b"x-tenant-id", b"other"), (b"x-name", "ü".encode("latin-1"))]
+    assert headers_of({"headers": raw}) == {"host": "a", "x-tenant-id": "acme", "x-name": "ü"}
+
+
+@pytest.mark.parametrize("length", [1, 300])
+def test_a_header_of_any_length_is_read_alike(length: int) -> None:
+    accept = f"{EVENT_STREAM};q=0.5, {'x' * length}/*, {PLAIN_JSON}"
+    assert [best_type(accept, (EVENT_STREAM, PLAIN_JSON)) for _ in range(2)] == [PLAIN_JSON] * 2
+    assert [is_json(f"{PLAIN_JSON}; charset={'x' * length}") for _ in range(2)] == [False] * 2

@@ -12,9 +12,9 @@ beginning. Since plain fields only read, reading them twice changes nothing.
 
 from app.api.compiled.execution import CompiledExecution
 from app.api.compiled.kept import Kept, Written
-from app.api.compiled.loaded import Loaded
+from app.api.compiled.loaded import Loaded, Told
 from app.api.compiled.plain import Wrapper
 from app.api.compiled.plans import Plans
 from app.api.compiled.reads import reads
 
-__all__ = ["CompiledExecution", "Kept", "Loaded", "Plans", "Wrapper", "Written", "reads"]
+__all__ = ["CompiledExecution", "Kept", "Loaded", "Plans", "Told", "Wrapper", "Written", "reads"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, GraphQLOutputType, GraphQLResolveInfo
@@ -38,6 +39,33 @@ class Listed:
     mixed: Mixed
 
     def completed(self, sources: Sequence[Any]) -> list[Any] | Awaitable[list[Any]]:
+        ahead = self.mixed.ahead
+        if ahead is None or not sources:
+            return self._by_field(sources)
+        try:
+            results = [ahead(each) for each in sources]
+        except Exception:  # noqa: BLE001 - told field by field
+            return self._by_field(sources)
+        return self._behind(sources, results)
+
+    async def _behind(self, sources: Sequence[Any], results: list[Any]) -> list[Any]:
+        loaded: Sequence[Any] | None = None
+        try:
+            loaded = await self._loaded(sources)
+            for source, found, result in zip(sources, loaded, results, strict=True):
+                self.mixed.behind(self.execution, source, found, result)
+        except Exception:  # noqa: BLE001 - as above
+            told = self._by_field(sources, loaded)
+            return await told if isawaitable(told) else told
+        return results
+
+    def _loaded(self, sources: Sequence[Any]) -> Awaitable[Sequence[Any]]:
+        return self.mixed.loads[0].many(self.execution.context_value, sources, self.mixed.parts)
+
+    def _by_field(
+        self, sources: Sequence[Any], loaded: Sequence[Any] | None = None
+    ) -> list[Any] | Awaitable[list[Any]]:
+        """Item by item and field by field, with what has been loaded already."""
         items = [_Item(source, Path(self.path, index, None)) for index, source in enumerate(sources)]
         later = bool(self.mixed.loads) and bool(items)
         try:
@@ -47,7 +75,7 @@ class Listed:
             self._settle(items)
             raise
         if later:
-            return self._filled(items)
+            return self._filled(items, loaded)
         if any(item.waiting for item in items):
             return self._together(items)
         return [item.results for item in items]
@@ -68,10 +96,11 @@ class Listed:
         item.results, item.waiting = None, []
         self.execution.handle_field_error(error, self.item_type, self.details, item.path)
 
-    async def _filled(self, items: list[_Item]) -> list[Any]:
+    async def _filled(self, items: list[_Item], loaded: Sequence[Any] | None) -> list[Any]:
         execution, mixed = self.execution, self.mixed
         try:
-            loaded = await mixed.loads[0].many(execution.context_value, [item.source for item in items], mixed.parts)
+            if loaded is None:
+                loaded = await self._loaded([item.source for item in items])
             for item, found in zip(items, loaded, strict=True):
                 if item.results is not None:
                     try:

@@ -38,6 +38,7 @@ class Loaded(FieldExtension):
         self.one = one
         self.many = many
         self.part = part
+        self.parts = frozenset({part})
         self.reads = reads
         self.lasting = lasting
         self.argument = argument
@@ -49,3 +50,34 @@ class Loaded(FieldExtension):
     async def resolve_async(self, next_: AsyncExtensionResolver, source: Any, info: Info, **arguments: Any) -> Any:
         found = await self.one(info.context, source)
         return await next_(source, info, **{self.argument: getattr(found, self.part)}, **arguments)
+
+
+class Told(Loaded):
+    """Of a field whose own resolver asks whoever knows: where what is loaded never changes, `tell` makes the value of
+    it alone, and nobody is asked. What it raises leaves the field to its resolver."""
+
+    def __init__(
+        self,
+        one: One,
+        many: Many,
+        parts: frozenset[str],
+        tell: Callable[[Any], Any],
+        *,
+        reads: frozenset[str],
+        lasting: type,
+    ) -> None:
+        super().__init__(one, many, "", reads=reads, lasting=lasting)
+        self.parts = parts
+        self._tell = tell
+
+    def apply(self, field: StrawberryField) -> None:
+        """Its arguments are all of them clients'."""
+
+    async def resolve_async(self, next_: AsyncExtensionResolver, source: Any, info: Info, **arguments: Any) -> Any:
+        return await next_(source, info, **arguments)
+
+    def told(self, found: Any) -> Any:
+        """The value; LookupError where what was loaded may change."""
+        if self.lasting is None or not isinstance(found, self.lasting):
+            raise LookupError("only what lasts can be told without asking")
+        return self._tell(found)

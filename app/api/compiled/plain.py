@@ -24,7 +24,7 @@ from graphql.pyutils import is_awaitable, is_iterable
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 from strawberry.types.field import StrawberryField
 
-from app.api.compiled.loaded import Loaded
+from app.api.compiled.loaded import Loaded, Told
 from app.model import Glimpse
 
 
@@ -59,6 +59,8 @@ def reading(field: GraphQLField) -> Attribute | Function | None:
     loaded = extensions[0] if len(extensions) == 1 and isinstance(extensions[0], Loaded) else None
     if (extensions and loaded is None) or (definition.arguments and loaded is None):
         return None
+    if isinstance(loaded, Told):
+        return Function(loaded.told, None, loaded)
     return _function(definition, loaded)
 
 

@@ -28,7 +28,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 
-from app.api.compiled.loaded import Loaded
+from app.api.compiled.loaded import Loaded, Told
 from app.api.compiled.plain import (
     JSON_TYPES,
     OWN,
@@ -74,11 +74,15 @@ class Mixed:
     loads: tuple[Loaded, ...]
     is_rest_plain: bool
     """Whether nothing but what `loads` name is loaded for the fields."""
+    ahead: Plain | None
+    """Then the response without what is loaded, which `behind` puts into it, of an execution, a source, what was loaded
+    for it and the response. Both raise as `Plain`."""
+    behind: Callable[..., None]
 
     @property
     def parts(self) -> frozenset[str] | None:
         """What must be loaded; None stands for everything."""
-        return frozenset(each.part for each in self.loads) if self.is_rest_plain else None
+        return frozenset().union(*(each.parts for each in self.loads)) if self.is_rest_plain else None
 
 
 class Writer:
@@ -116,10 +120,13 @@ class Writer:
             if entry is None:
                 return None
             entries.append(f"{field.key!r}: {entry}")
-        other = self.bind(self._later(lambda writer: writer.plain(type_, fields)))
+        return self._expression(type_, entries, lambda writer: writer.plain(type_, fields))
+
+    def _expression(self, type_: GraphQLObjectType, entries: Sequence[str], again: Callable[[Writer], Any]) -> Plain:
+        """The code of an object as one expression; `again` writes it for glimpses."""
         lines = [
             "if type(source) not in sources:",
-            f" if type(source) in glimpses: return {other}()(source)",
+            f" if type(source) in glimpses: return {self.bind(self._later(again))}()(source)",
             " check(source)",
         ]
         if type_.is_type_of:
@@ -135,6 +142,7 @@ class Writer:
         begin, fill = [] if self._of_glimpses else [ahead, _INNER], ["pass"]
         loads: list[Loaded] = []
         is_rest_plain = True
+        entries, behind = [], ["pass"]
         for field in fields:
             ordinary = (
                 f"x.put({self.bind(type_)}, {self.bind(field.details)}, source, path, {field.key!r}, results, waiting)"
@@ -142,6 +150,8 @@ class Writer:
             later = self._loaded(field, loads)
             entry = None if later else self.entry(field)
             is_rest_plain = is_rest_plain and bool(later or entry)
+            entries.append(f"{field.key!r}: {None if later else entry}")
+            behind += [f"results[{field.key!r}] = {later}"] if later else []
             if later is not None:
                 begin += [f"if later: results[{field.key!r}] = None", f"else: {ordinary}"]
                 fill += ["try:", f" results[{field.key!r}] = {later}", "except Exception:", f" {ordinary}"]
@@ -154,6 +164,10 @@ class Writer:
             fill=self.function("x, source, path, found, results, waiting", fill),
             loads=tuple(loads),
             is_rest_plain=is_rest_plain,
+            ahead=self._expression(type_, entries, lambda writer: writer.mixed(type_, fields).ahead)
+            if is_rest_plain and loads
+            else None,
+            behind=self.function("x, source, found, results", behind),
         )
 
     def _loaded(self, field: Selected, loads: list[Loaded]) -> str | None:
@@ -164,6 +178,8 @@ class Writer:
         loaded = function.loaded
         source = f"{function.parameter}=source" if function.parameter else "source"
         read = f"{self.bind(function.call)}({source}, {loaded.argument}=found.{loaded.part}, **arguments)"
+        if isinstance(loaded, Told):
+            read = f"{self.bind(function.call)}(found)"
         value = self.value(field.definition.type, read, field.details)
         if value is None:
             return None

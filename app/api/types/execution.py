@@ -14,7 +14,7 @@ from app import model, registry
 from app.access import Exposure, Part, withheld
 from app.api.compiled import reads
 from app.api.connections import PLACE, Connection, ConnectionValue
-from app.api.context import UNREADABLE, Info, projected, view_of
+from app.api.context import UNREADABLE, Info, projected, told, view_of
 from app.api.human import span
 from app.api.node import Bound, Node
 from app.api.scalars import Cursor
@@ -29,6 +29,7 @@ from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_ob
 from app.gateway.seeing import said, shown_attributes
 from app.gateway.seeing import shown as shown_id
 from app.model import ActivityStatus, WorkflowStatus, milliseconds
+from app.progress import OF_CLOSED, closed_progress
 
 Row = strawberry.Parent[model.Execution]
 SPAN = ("start_time", "close_time")
@@ -180,7 +181,7 @@ class WorkflowExecution(Node, Contents, Family, Answers):
             return None
         return _failure(root, info)
 
-    @strawberry.field(graphql_type=Progress | None, description=UNREADABLE)
+    @strawberry.field(graphql_type=Progress | None, description=UNREADABLE, extensions=told(OF_CLOSED, closed_progress))
     @staticmethod
     async def progress(root: Row, info: Info) -> model.Progress:
         return await info.context.gateway.reading.progress(await view_of(root, info))
