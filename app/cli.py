@@ -29,8 +29,8 @@ WORKERS_OWN = (
     "queues", "connections", "outbound_networks", "demo", "worker_metrics", "deployment", "build_id", "versioning"
 )  # fmt: skip
 WORKING = (*SHARED, "bus_url", "temporal_timeout", *WORKERS_OWN)
-MIGRATING = ("database_url", "namespaces", "log_format", "log_level", "temporal_timeout")
-SERVING = tuple(each.name for each in fields(Settings) if each.name not in WORKERS_OWN)
+MIGRATING = ("database_url", "migration_url", "namespaces", "log_format", "log_level", "temporal_timeout")
+SERVING = tuple(each.name for each in fields(Settings) if each.name not in (*WORKERS_OWN, "migration_url"))
 LISTENING = ("host", "port")
 EXIT_MARGIN = 1.5
 """Seconds beyond the grace for a service to clean up, and as many again for the interpreter to leave."""

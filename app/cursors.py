@@ -27,23 +27,27 @@ def seal(kind: str, value: object) -> str:
 
 def unseal(kind: str, type_: type[T], text: str, *, argument: str) -> T:
     """The value of a cursor; BadUserInput names the argument that carried it."""
-    foreign = BadUserInput(
-        f"{argument} is not a cursor of this field. Pass a cursor that the same field gave, unchanged.",
-        path=(argument,),
-    )
     if len(text) > _MAX_LENGTH:
-        raise foreign
+        raise foreign(argument)
     try:
         raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
         check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
         if check != _checksum(body):
-            raise foreign
+            raise foreign(argument)
         given, value = msgspec.msgpack.decode(body, type=tuple[str, msgspec.Raw])
         if given != kind:
-            raise foreign
+            raise foreign(argument)
         return msgspec.msgpack.decode(value, type=type_)
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
-        raise foreign from None
+        raise foreign(argument) from None
+
+
+def foreign(argument: str) -> BadUserInput:
+    """What there is to say of every text that is no cursor here."""
+    return BadUserInput(
+        f"{argument} is not a cursor of this field. Pass a cursor that the same field gave, unchanged.",
+        path=(argument,),
+    )
 
 
 def _checksum(body: bytes) -> bytes:

@@ -22,7 +22,7 @@ from app.errors import (
 )
 from app.log import logger
 from app.settings import Settings, temporal_connection
-from app.store.migrations import migrate
+from app.store.migrations import admit, migrate
 from app.temporal.connection import NotSupported, Temporal
 
 log = logger(__name__)
@@ -41,7 +41,10 @@ async def run(settings: Settings, *, temporal_wait: float = _TEMPORAL_WAIT_SECON
     """
     if settings.database_url is None:
         raise ConfigurationError("DATABASE_URL is not set: say which database to migrate.")
-    applied = await migrate(str(settings.database_url))
+    url = str(settings.database_url)
+    owner = str(settings.migration_url or url)
+    applied = await migrate(owner)
+    await admit(url, owner)
     log.info("database is up to date", applied=applied)
     temporal = Temporal(temporal_connection(), settings.namespaces, timeout=settings.temporal_timeout)
     try:

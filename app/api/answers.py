@@ -15,6 +15,7 @@ from app import metrics
 from app.api.compiled import Written
 from app.errors import BadUserInput, RateLimited, TidelineError
 from app.gateway import Caller
+from app.gateway.seeing import said
 from app.log import logger
 
 log = logger(__name__)
@@ -97,7 +98,7 @@ def formatted(error: GraphQLError, caller: Caller) -> Mapping[str, Any]:
     cause = tideline_error(error)
     if cause is not None:
         extensions: dict[str, Any] = {"code": cause.code, **cause.details}
-        shown["message"] = cause.message
+        shown["message"] = said(cause.message)
         if cause.path:
             extensions["argument"] = list(cause.path)
         if cause.may_have_happened is not None:

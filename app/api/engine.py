@@ -34,6 +34,7 @@ from app.api.subscribing import Subscription
 from app.api.texts import Texts
 from app.errors import DeadlineExceeded, RateLimited, TidelineError
 from app.gateway import Caller, Gateway
+from app.gateway.seeing import served, serving
 
 LAST_WAIT = 5.0
 """Seconds that a shutdown waits for mutations whose clients have left."""
@@ -108,6 +109,10 @@ class Engine:
 
     async def execute(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> Answer:
         """Answer a query or a mutation within the deadline. With `read_only` mutations are refused."""
+        with serving(caller.identity, self._gateway.reading.ids):
+            return await self._execute(operation, caller, read_only=read_only)
+
+    async def _execute(self, operation: Operation, caller: Caller, *, read_only: bool) -> Answer:
         started = time.perf_counter()
         prepared = self._prepared(operation, read_only=read_only)
         if not prepared.errors and prepared.kind == "subscription":
@@ -120,6 +125,11 @@ class Engine:
 
     def stream(self, operation: Operation, caller: Caller, *, read_only: bool = False) -> AsyncGenerator[Answer, None]:
         """Answer any operation; a subscription with one answer for each update, until it ends."""
+        ids = self._gateway.reading.ids
+        with serving(caller.identity, ids):
+            return served(caller.identity, ids, self._stream(operation, caller, read_only=read_only))
+
+    def _stream(self, operation: Operation, caller: Caller, *, read_only: bool) -> AsyncGenerator[Answer, None]:
         started = time.perf_counter()
         prepared = self._prepared(operation, read_only=read_only)
         if prepared.errors or prepared.kind != "subscription":

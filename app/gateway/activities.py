@@ -10,7 +10,8 @@ from app.errors import Refusal, TidelineError
 from app.gateway.acts import Act, Acts
 from app.gateway.caller import Caller, Refused
 from app.gateway.intent import Attempt, Done
-from app.gateway.reading import Name, Reading
+from app.gateway.naming import Name
+from app.gateway.reading import Reading
 from app.log import logger
 from app.model import Activity, ActivityStatus, Execution, ExecutionRef, Json
 from app.temporal import activities

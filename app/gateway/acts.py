@@ -9,9 +9,9 @@ from app.access import Action, Target, refuse
 from app.errors import NotFound, Refusal
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan, Told
+from app.gateway.naming import Name
 from app.gateway.outcomes import Outcomes, ref_of, unknown
 from app.gateway.quotas import Place, Quotas
-from app.gateway.reading import Name
 from app.model import ExecutionRef, Json
 from app.temporal import actions, reads
 from app.temporal.connection import Temporal

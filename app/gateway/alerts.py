@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.access import Action, Identity, require
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.model import Page
 from app.store.alerts import Alert, AlertFilter, AlertPosition, Alerts
 
 
 class AlertReading:
-    def __init__(self, alerts: Alerts) -> None:
+    def __init__(self, alerts: Alerts, ids: WorkflowIds = SHARED) -> None:
         self._alerts = alerts
+        self._ids = ids
 
     async def page(
         self, identity: Identity, filter_: AlertFilter, limit: int, after: AlertPosition | None
     ) -> Page[Alert]:
         """Newest first. Alerts of the platform, such as of queues, are for those who see every tenant."""
         require(identity, Action.READ)
-        wanted = scoped(identity, filter_)
+        wanted = scoped(identity, filter_, self._ids)
         return Page(()) if wanted is None else await self._alerts.page(wanted, limit, after)
 
     async def get(self, identity: Identity, id_: int) -> Alert | None:
@@ -28,11 +30,11 @@ class AlertReading:
 
     async def count(self, identity: Identity, filter_: AlertFilter) -> int:
         require(identity, Action.READ)
-        wanted = scoped(identity, filter_)
+        wanted = scoped(identity, filter_, self._ids)
         return 0 if wanted is None else await self._alerts.count(wanted)
 
 
-def scoped(identity: Identity, filter_: AlertFilter) -> AlertFilter | None:
+def scoped(identity: Identity, filter_: AlertFilter, ids: WorkflowIds) -> AlertFilter | None:
     """The filter within what the identity may see; None where it names another tenant, and for those who do not see
     every type of run, since an alert does not say of which type its run is."""
     if identity.is_bounded:
@@ -41,4 +43,9 @@ def scoped(identity: Identity, filter_: AlertFilter) -> AlertFilter | None:
     for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
         if asked is not None and seen is not None and asked != seen:
             return None
-    return replace(filter_, tenant=scope.tenant or filter_.tenant, environment=scope.environment or filter_.environment)
+    return replace(
+        filter_,
+        tenant=scope.tenant or filter_.tenant,
+        environment=scope.environment or filter_.environment,
+        workflow_ids=ids.any_meant(identity, filter_.workflow_ids),
+    )

@@ -83,6 +83,6 @@ def shown_of(found: StoredBatch) -> Batch:
         failed=found.failed,
         skipped=found.skipped,
         problem=found.problem,
-        filter=told(order.filter),
+        filter=order.understood or told(order.filter),
         workflow_id=workflow_id_of(order.job_id),
     )

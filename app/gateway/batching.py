@@ -18,8 +18,9 @@ from app.gateway.consistency import token_of
 from app.gateway.intent import Attempt, Done, Intent, Plan
 from app.gateway.many import MAX_MANY, too_many
 from app.gateway.mass import MassAct
+from app.gateway.naming import Name
 from app.gateway.outcomes import Outcomes
-from app.gateway.reading import Name, Reading
+from app.gateway.reading import Reading
 from app.model import Execution, ExecutionRef, WorkflowStatus
 from app.model.options import IdReusePolicy
 from app.store.batches import MAX_BATCH, Batches, Order, TooMany, told
@@ -109,7 +110,7 @@ class Batching:
             return {"workflowId": workflow_id_of(request_id), "batch": request_id}
 
         async def work(attempt: Attempt) -> Done:
-            order = self._order(caller, act, self._seen(caller, act, filter_), rate, attempt.request_id)
+            order = self._order(caller, act, filter_, rate, attempt.request_id)
             try:
                 await self._batches.begin(order)
             except TooMany:
@@ -188,9 +189,7 @@ class Batching:
         if filter_ == Filter():
             message = "The filter is empty: name at least one condition, since a batch acts on all that it finds."
             raise Refusal("INVALID_INPUT", message, path=("filter",))
-        seen = self._reading.lists.seen(caller.identity, filter_)
-        natural = _NATURAL.get(act.mutation)
-        return replace(seen, every=(*seen.every, Filter(statuses=natural))) if natural else seen
+        return _possible(act, self._reading.lists.seen(caller.identity, filter_))
 
     def _order(self, caller: Caller, act: MassAct, filter_: Filter, rate: float | None, job_id: str) -> Order:
         identity = caller.identity
@@ -201,7 +200,8 @@ class Batching:
             namespace=self._temporal.default_namespace,
             mutation=act.mutation,
             arguments=act.arguments,
-            filter=filter_,
+            filter=self._seen(caller, act, filter_),
+            understood=told(_possible(act, self._reading.lists.understood(identity, filter_))),
             requester={
                 "subject": identity.subject,
                 "tenant": identity.tenant,
@@ -237,3 +237,9 @@ class Batching:
         except AlreadyStarted:
             return Done({"batch": order.job_id}, created=False)
         return replace(await self._outcomes.done(started.ref, batch=order.job_id), created=started.created)
+
+
+def _possible(act: MassAct, filter_: Filter) -> Filter:
+    """The filter within the runs that the act can be done to."""
+    natural = _NATURAL.get(act.mutation)
+    return replace(filter_, every=(*filter_.every, Filter(statuses=natural))) if natural else filter_

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from app.cursors import seal, unseal
-from app.errors import BadUserInput, DeadlineExceeded, TidelineError
+from app.access import Identity
+from app.cursors import foreign, seal, unseal
+from app.errors import DeadlineExceeded, NotFound, TidelineError
 from app.model import Execution, ExecutionRef
 from app.store.executions import Executions
 from app.temporal import reads
@@ -20,13 +21,15 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 class Written(NamedTuple):
     """A run as a mutation left it. `status` is empty for one that was deleted. Without `is_indexed` the index did not
-    take it at the time."""
+    take it at the time. `tenant` and `environment` are those of whoever wrote."""
 
     namespace: str
     workflow_id: str
     run_id: str
     status: str
     is_indexed: bool
+    tenant: str
+    environment: str
 
     @property
     def ref(self) -> ExecutionRef:
@@ -35,11 +38,12 @@ class Written(NamedTuple):
 
 def token_of(execution: Execution, *, is_indexed: bool) -> str:
     """What a list takes as consistencyToken."""
-    return seal(KIND, Written(*_key(execution.ref), str(execution.status), is_indexed))
+    owner = execution.tenant, execution.environment
+    return seal(KIND, Written(*_key(execution.ref), str(execution.status), is_indexed, *owner))
 
 
-def token_of_deleted(ref: ExecutionRef, *, is_indexed: bool) -> str:
-    return seal(KIND, Written(*_key(ref), "", is_indexed))
+def token_of_deleted(identity: Identity, ref: ExecutionRef, *, is_indexed: bool) -> str:
+    return seal(KIND, Written(*_key(ref), "", is_indexed, identity.tenant, identity.environment))
 
 
 def _key(ref: ExecutionRef) -> tuple[str, str, str]:
@@ -62,30 +66,31 @@ class Consistency:
         self._executions = executions
         self._announce = announce
 
-    async def reached(self, token: str | None) -> None:
-        """Return once the index has what the token stands for. BadUserInput for another text, DeadlineExceeded where
-        that takes too long."""
+    async def reached(self, identity: Identity, token: str | None) -> None:
+        """Return once the index has what the token stands for. BadUserInput for another text, and in the same words
+        for another tenant's token; DeadlineExceeded where that takes too long."""
         if token is None:
             return
         written = unseal(KIND, Written, token, argument="consistencyToken")
-        if written.namespace not in self._temporal.namespaces:
-            raise BadUserInput("consistencyToken is of another gateway.", path=("consistencyToken",))
+        is_theirs = identity.scope.covers(written.tenant, written.environment)
+        if written.namespace not in self._temporal.namespaces or not is_theirs:
+            raise foreign("consistencyToken")
         if written.is_indexed:
             return
         try:
             async with asyncio.timeout(self._wait):
-                await self._indexed(written)
+                await self._indexed(identity, written)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"The index does not have the change of workflow {written.workflow_id!r} yet, after"
                 f" {self._wait:g} s. Ask again with the same consistencyToken."
             ) from None
 
-    async def _indexed(self, written: Written) -> None:
+    async def _indexed(self, identity: Identity, written: Written) -> None:
         pause = _FIRST_PAUSE
         while not await self._has(written):
             try:
-                await self.write([await self._asked(written.ref)])
+                await self.write([await self._asked(identity, written)])
             except TidelineError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -101,8 +106,12 @@ class Consistency:
             return row is None and not written.status
         return row.status == written.status or row.status.is_closed
 
-    async def _asked(self, ref: ExecutionRef) -> Execution:
-        return (await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)).execution
+    async def _asked(self, identity: Identity, written: Written) -> Execution:
+        """A token says whose it is, but anybody could write one: what is another's is not there."""
+        found = (await reads.describe(self._temporal, *_key(written.ref))).execution
+        if not identity.scope.covers(found.tenant, found.environment):
+            raise NotFound(f"There is no workflow {written.workflow_id!r}.")
+        return found
 
     async def write(self, rows: Sequence[Execution]) -> None:
         """Put runs into the index and tell the others."""

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.access import Identity, Role, Scope, may
+from app.access.workflow_ids import SHARED
 from app.errors import Refusal, TidelineError
 from app.gateway.caller import Caller
 from app.gateway.many import item_key
 from app.gateway.mass import MassAct
-from app.gateway.reading import Name
+from app.gateway.naming import Name
 from app.gateway.runs import Runs
+from app.gateway.seeing import serving
 from app.log import logger
 from app.store.batches import Batches, Item, StoredBatch
 
@@ -51,7 +53,8 @@ class Driver:
         size = max(1, min(_LARGEST_PAGE, round(batch.order.rate * _PAGE_SECONDS)))
         items = await self.batches.turn(batch, size)
         if items:
-            await self._paced(batch, act, caller, items, beat, is_last=len(items) < size)
+            with serving(caller.identity, SHARED):
+                await self._paced(batch, act, caller, items, beat, is_last=len(items) < size)
         else:
             await self.batches.close(job_id, "COMPLETED")
         return await self.batches.get(job_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from app.access import Action, Identity, require
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.gateway.alerts import scoped
 from app.gateway.listing import Lists, require_lists
 from app.hub.feed import Feed
@@ -17,7 +18,8 @@ from app.store.listing import Filter
 
 
 class Feeds:
-    def __init__(self, feed: Feed, matches: Matches, lists: Lists) -> None:
+    def __init__(self, feed: Feed, matches: Matches, lists: Lists, ids: WorkflowIds = SHARED) -> None:
+        self._ids = ids
         self._feed = feed
         self._matches = matches
         self._lists = lists
@@ -36,7 +38,7 @@ class Feeds:
     ) -> AsyncGenerator[AlertStep, None]:
         """The same of alerts. Those of the platform are for those who see every tenant."""
         require(identity, Action.READ)
-        seen = scoped(identity, filter_)
+        seen = scoped(identity, filter_, self._ids)
         decide = _nothing if seen is None else self._matches.alerts(identity.scope, seen)
         return followed(self._feed, after, decide)
 

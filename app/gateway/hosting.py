@@ -37,12 +37,13 @@ from app.workflows.batches.workflow import ADVANCE, CLOSE, BatchInput, BatchProg
 
 async def drive(stack: AsyncExitStack, temporal: Temporal, database: Database, bus: Bus) -> Driver:
     """What acts in the name of those who asked for batches; what it starts is closed with the stack."""
-    executions, archive = Executions(database), Archive(database)
+    # As in a gateway, what is read in the name of somebody stays behind their wall.
+    executions, archive = Executions(database.walled), Archive(database.walled)
 
     async def changed() -> None:
         await bus.publish(CHANGES, "")
 
-    hub = Hub(temporal, archive.pages)
+    hub = Hub(temporal, Archive(database).pages)
     stack.push_async_callback(hub.close)
     reading = Reading(temporal, executions, archive, hub, Insights(temporal, Profiles(database)))
     recording = Recording(Audit(database), temporal.default_namespace)

@@ -11,7 +11,7 @@ from app.access.api_keys import mint
 from app.access.permits import refuse
 from app.errors import Refusal
 from app.gateway.caller import Caller, Refused
-from app.gateway.quotas import Quotas
+from app.gateway.quotas import Quotas, too_many_keys
 from app.gateway.recording import Recording
 from app.model import ApiKey
 from app.store.api_keys import ApiKeys
@@ -61,12 +61,10 @@ class Keys:
                 environment = wanted.environment or identity.scope.environment
                 problems = wrong(identity, wanted, datetime.now(UTC))
                 if tenant is not None and not problems:
-                    problems = await self._quotas.require_key(
-                        tenant, environment, [each.value for each in wanted.roles]
-                    )
+                    problems = await self._quotas.wrong_key(tenant, environment, [each.value for each in wanted.roles])
                 if problems:
                     raise Refused(*problems)
-                minted = mint()
+                minted, most = mint(), await self._quotas.most_keys(tenant)
                 key = await self._keys.create(
                     wanted.name,
                     prefix=minted.prefix,
@@ -76,7 +74,10 @@ class Keys:
                     environment=environment,
                     created_by=identity.subject,
                     expires_at=wanted.expires_at,
+                    most=most,
                 )
+                if key is None:
+                    raise too_many_keys(tenant, most)
         except Refused as refused:
             return KeyOutcome(refusals=refused.refusals)
         return KeyOutcome(key, minted.secret)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from app.access import SOME_RUN, Action, Identity, Part, Place, Tag, Target, require, withheld
 from app.access.identity import Role, permissions_of
 from app.access.rules import Rule
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.errors import BadUserInput, DeadlineExceeded, Forbidden
-from app.model import Execution, Glimpse, Json, Page
+from app.gateway.seeing import SCHEDULED_BY
+from app.model import Execution, ExecutionRef, Glimpse, Json, Page
 from app.store.executions import Executions
-from app.store.listing import Column, Count, Filter, Listing
+from app.store.listing import Column, Count, Filter, JsonValue, Listing, Match
 
 NOTHING = Filter(any=())
 TOO_SLOW = (
@@ -22,8 +25,9 @@ TOO_SLOW = (
 
 
 class Lists:
-    def __init__(self, executions: Executions, namespaces: Sequence[str]) -> None:
+    def __init__(self, executions: Executions, namespaces: Sequence[str], ids: WorkflowIds = SHARED) -> None:
         self._executions = executions
+        self._ids = ids
         self._namespaces = tuple(namespaces)
 
     async def page(self, identity: Identity, listing: Listing) -> Page[Execution]:
@@ -49,7 +53,12 @@ class Lists:
         return await self._executions.count(self.seen(identity, filter_))
 
     def seen(self, identity: Identity, filter_: Filter) -> Filter:
-        """The filter within what the caller may see; BadUserInput for a namespace that is not served."""
+        """The filter within what the caller may see, in Temporal's names; BadUserInput for a namespace that is not
+        served."""
+        return self.understood(identity, self._meant(identity, filter_))
+
+    def understood(self, identity: Identity, filter_: Filter) -> Filter:
+        """As `seen`, in the caller's own names."""
         for each in parts(filter_):
             for name in each.namespaces:
                 if name not in self._namespaces:
@@ -60,6 +69,51 @@ class Lists:
         require_shown(identity, filter_)
         served = filter_ if filter_.namespaces else replace(filter_, namespaces=self._namespaces)
         return bounded(identity, scoped(identity, served))
+
+    def _meant(self, identity: Identity, filter_: Filter) -> Filter:
+        """The filter with the workflow ids that Temporal knows in the place of those that the caller does."""
+        if not self._ids.part(identity):
+            return filter_
+        scheduled = tuple(each for each in filter_.values if _is_schedule(each))
+        plain = replace(
+            filter_,
+            values=tuple(each for each in filter_.values if each not in scheduled),
+            workflow_id=None,
+            workflow_id_prefix=None,
+            parent=None,
+            root=None,
+            every=tuple(self._meant(identity, each) for each in filter_.every),
+            any=None if filter_.any is None else tuple(self._meant(identity, each) for each in filter_.any),
+            none=tuple(self._meant(identity, each) for each in filter_.none),
+        )
+        return replace(plain, every=(*plain.every, *self._alternatives(identity, filter_)))
+
+    def _alternatives(self, identity: Identity, filter_: Filter) -> Iterator[Filter]:
+        for name in _NAMING:
+            value = getattr(filter_, name)
+            if isinstance(value, ExecutionRef):
+                meant: list[Any] = [
+                    replace(value, workflow_id=each) for each in self._ids.meant(identity, value.workflow_id)
+                ]
+            elif value is not None:
+                meant = list(self._ids.meant(identity, value))
+            else:
+                continue
+            yield Filter(any=tuple(Filter(**{name: each}) for each in meant))
+        for value in filter_.values:
+            if _is_schedule(value):
+                names = self._ids.meant(identity, str(value.value))
+                yield Filter(any=tuple(Filter(values=(replace(value, value=each),)) for each in names))
+
+
+def _is_schedule(value: JsonValue) -> bool:
+    """Whether it compares the schedule that started a run."""
+    is_it = value.column is Column.SEARCH_ATTRIBUTES and value.path == (SCHEDULED_BY,)
+    return is_it and isinstance(value.value, str) and value.match in {Match.EQUALS, Match.CONTAINS}
+
+
+_NAMING = ("workflow_id", "workflow_id_prefix", "parent", "root")
+"""Conditions that begin with a workflow id. A part of one is looked for in what Temporal knows."""
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from app.errors import Refusal, TidelineError
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.intent import Attempt, Done, Intent, Plan
 from app.gateway.mass import MassAct
+from app.gateway.naming import Name
 from app.gateway.once import Once
 from app.gateway.orders import Deleted
-from app.gateway.reading import Name
 from app.gateway.runs import Runs
 from app.log import logger
 

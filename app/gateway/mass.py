@@ -8,8 +8,8 @@ from typing import Any
 
 from app.access import Action
 from app.gateway.caller import Caller, Outcome
+from app.gateway.naming import Name
 from app.gateway.orders import Deleted, ResetPoint, ResetWanted
-from app.gateway.reading import Name
 from app.gateway.runs import Runs
 from app.model import Json
 from app.temporal.resets import Replayed

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from app.access import Action, Identity, Target, may, oversees, require, sees
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.cluster import Batch, Cluster, Namespace, Schedule, ScheduleDetail, SearchAttribute, TaskQueue, Worker
 from app.cluster import WorkerDetail as Detail
 from app.errors import BadUserInput, NotFound
@@ -31,9 +32,10 @@ def _reads(identity: Identity, schedule: Schedule) -> bool:
 
 
 class Operating:
-    def __init__(self, temporal: Temporal, own: BatchReading) -> None:
+    def __init__(self, temporal: Temporal, own: BatchReading, ids: WorkflowIds = SHARED) -> None:
         self._temporal = temporal
         self._own = own
+        self._ids = ids
 
     def namespaces_of(self, namespace: str | None) -> tuple[str, ...]:
         """The one that is meant, or all; BadUserInput for one that this gateway does not serve."""
@@ -79,11 +81,17 @@ class Operating:
         )
 
     async def schedule(self, identity: Identity, namespace: str | None, schedule_id: str) -> ScheduleDetail | None:
-        """One schedule; None where there is none that the caller may see."""
+        """The schedule that a caller means; None where there is none that it may see."""
+        for meant in self._ids.meant(identity, schedule_id):
+            if (found := await self.schedule_of(identity, self._one(namespace), meant)) is not None:
+                return found
+        return None
+
+    async def schedule_of(self, identity: Identity, namespace: str, schedule_id: str) -> ScheduleDetail | None:
+        """A schedule by its id in Temporal; None where there is none that the caller may see."""
         require(identity, Action.READ)
-        chosen = self._one(namespace)
         try:
-            found = await schedules.describe_schedule(self._temporal, chosen, schedule_id)
+            found = await schedules.describe_schedule(self._temporal, namespace, schedule_id)
         except NotFound:
             return None
         is_seen = sees(identity, found.schedule.tenant, found.schedule.environment)

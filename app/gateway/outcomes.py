@@ -54,7 +54,7 @@ class Outcomes:
             return told.done.rows[0]
         ref = ref_of(told.kept)
         try:
-            return await self._reading.execution(caller.identity, ref.namespace, ref.workflow_id, ref.run_id)
+            return await self._reading.run(caller.identity, ref)
         except TidelineError as error:
             message = f"It was done, but workflow {ref.workflow_id!r} cannot be read now: {error.message}"
             failed = type(error)(message, path=error.path)
@@ -66,6 +66,13 @@ class Outcomes:
         execution = await self._reading.execution(caller.identity, namespace, workflow_id, run_id)
         if execution is None:
             raise unknown(workflow_id)
+        return execution
+
+    async def run(self, caller: Caller, ref: ExecutionRef) -> Execution:
+        """A run by its name in Temporal; Refusal where the caller may not see it."""
+        execution = await self._reading.run(caller.identity, ref)
+        if execution is None:
+            raise unknown(ref.workflow_id)
         return execution
 
     async def done(self, ref: ExecutionRef, *, created: bool = True, **kept: Json) -> Done:

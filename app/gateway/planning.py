@@ -45,6 +45,9 @@ class Planning:
         return replace(
             _start(caller, wanted, definition, request_id),
             namespace=namespace,
+            workflow_id=self._reading.ids.new(
+                caller.identity, tenant, environment, wanted.workflow_id or f"{wanted.workflow_type}-{request_id}"
+            ),
             memo={
                 **_memo(wanted, definition),
                 "createdBy": caller.identity.subject,

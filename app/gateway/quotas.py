@@ -8,7 +8,8 @@ that are triggered are refused. What Temporal starts by itself, or at the word o
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,15 @@ from datetime import UTC, datetime, timedelta
 from app.access import TenantBook
 from app.access.tenants import refusal_of
 from app.errors import QuotaExceeded, Refusal
-from app.model import NOBODY, Tenant, TenantStatus
+from app.model import NOBODY, Tenant, TenantStatus, TenantUsage
 from app.store.tenants import Tenants
 
 CODE = QuotaExceeded.code
 _SPAN = timedelta(seconds=60)
-_LONGER_LOOK = 10_001
-"""Starts that are counted for those who only want to know."""
+_LOOKS = 3
+"""At what a tenant uses, where starts that are under way may be counted twice."""
+_PATIENCE = 1.0
+"""Seconds that a start waits for others at each look."""
 
 
 class Place:
@@ -34,16 +37,12 @@ class Place:
 
     async def take(self, tenant: str) -> None:
         """Raises Refusal QUOTA_EXCEEDED where there is none."""
-        if self._tenant is None:
+        if self._tenant is None and await self._quotas.admit(tenant):
             self._tenant = tenant
-            self._quotas.under_way[tenant] += 1
-            await self._quotas.require_start(tenant)
 
     def leave(self) -> None:
         if self._tenant is not None:
-            self._quotas.under_way[self._tenant] -= 1
-            if not self._quotas.under_way[self._tenant]:
-                del self._quotas.under_way[self._tenant]
+            self._quotas.depart(self._tenant)
 
 
 class Quotas:
@@ -52,7 +51,9 @@ class Quotas:
     def __init__(self, book: TenantBook, tenants: Tenants) -> None:
         self._book = book
         self._tenants = tenants
-        self.under_way: Counter[str] = Counter()
+        self._under_way: Counter[str] = Counter()
+        self._departed: Counter[str] = Counter()
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     async def tenant(self, tenant: str) -> Tenant | None:
         """What is set for it."""
@@ -67,32 +68,52 @@ class Quotas:
         finally:
             place.leave()
 
-    async def require_start(self, tenant: str) -> None:
-        """Raise Refusal QUOTA_EXCEEDED where one more start, which is counted as under way, is too many."""
+    async def admit(self, tenant: str) -> bool:
+        """Count one more start as under way until it departs; False where nobody counts. Raises Refusal
+        QUOTA_EXCEEDED where it is one too many."""
         found = await self.tenant(tenant)
-        if found is None:
-            return
-        most_open, most_starts = found.quotas.open_workflows, found.quotas.starts_per_minute
-        if most_open is None and most_starts is None:
-            return
-        under_way = self.under_way[tenant]
-        usage = await self._tenants.usage(tenant, found.environments, most_starts or 1)
-        if most_open is not None and usage.open_workflows + under_way > most_open:
-            raise Refusal(
-                CODE,
-                f"Tenant {tenant!r} has {usage.open_workflows + under_way - 1} workflows that are open or being"
-                f" started, and {most_open} is the most (quota openWorkflows). Wait until one has closed.",
-            )
-        if most_starts is not None and usage.starts + under_way > most_starts:
-            wait = _until_free(usage.oldest_start)
-            raise Refusal(
-                CODE,
-                f"Tenant {tenant!r} has started {most_starts} workflows within a minute, the most that it may (quota"
-                f" startsPerMinute). Try again in {wait:.0f} s.",
-            )
+        if found is None or (found.quotas.open_workflows is None and found.quotas.starts_per_minute is None):
+            return False
+        for look in range(1, _LOOKS + 1):
+            departed = self._departed[tenant]
+            usage = await self._tenants.usage(tenant, found.environments, found.quotas.starts_per_minute or 1)
+            # One that departs meanwhile may or may not be among those that were counted: it counts in any case.
+            others = self._under_way[tenant] + self._departed[tenant] - departed
+            refusal = _refusal(found, usage, others)
+            if refusal is None:
+                self._under_way[tenant] += 1
+                return True
+            if not others or look == _LOOKS:
+                raise refusal
+            await self._departures(tenant)
+        raise AssertionError("the last look returns or raises")
 
-    async def require_key(self, tenant: str, environment: str | None, roles: list[str]) -> list[Refusal]:
-        """What is wrong with one more API key of a tenant."""
+    async def _departures(self, tenant: str) -> None:
+        """Wait for a while until those have departed that are under way now: then they are counted once."""
+        target = self._departed[tenant] + self._under_way[tenant]
+        departure = asyncio.Event()
+        self._waiting[tenant].add(departure)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while self._departed[tenant] < target:
+                    departure.clear()
+                    await departure.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting[tenant].discard(departure)
+            if not self._waiting[tenant]:
+                del self._waiting[tenant]
+
+    def depart(self, tenant: str) -> None:
+        """The start has come to its end, and stands in the index where it was made."""
+        self._under_way[tenant] -= 1
+        self._departed[tenant] += 1
+        for departure in self._waiting.get(tenant, ()):
+            departure.set()
+
+    async def wrong_key(self, tenant: str, environment: str | None, roles: list[str]) -> list[Refusal]:
+        """What is wrong with an API key of a tenant."""
         if tenant == NOBODY:
             return [Refusal("INVALID_INPUT", f"{NOBODY!r} is no tenant.", path=("tenant",))]
         found = await self._book.of(tenant)
@@ -107,18 +128,40 @@ class Quotas:
             has = ", ".join(found.roles)
             message = f"Keys of tenant {tenant!r} have the roles {has}, not {', '.join(beyond)}."
             refusals.append(Refusal("NOT_ALLOWED", message, path=("roles",)))
-        most = found.quotas.api_keys
-        if most is not None and (await self._tenants.usage(tenant, (), 1)).api_keys >= most:
-            message = (
-                f"Tenant {tenant!r} has {most} API keys that hold, the most that it may (quota apiKeys). Revoke one."
-            )
-            refusals.append(Refusal(CODE, message))
         return refusals
+
+    async def most_keys(self, tenant: str | None) -> int | None:
+        """How many API keys of a tenant may hold at once."""
+        found = await self._book.of(tenant) if tenant is not None else None
+        return found.quotas.api_keys if found is not None else None
 
     def most_subscriptions(self, tenant: str) -> int | None:
         """How many subscriptions it may have in this process."""
         found = self._book.last(tenant)
         return found.quotas.subscriptions if found is not None else None
+
+
+def _refusal(tenant: Tenant, usage: TenantUsage, others: int) -> Refusal | None:
+    """Why one more start is too many, beside `others` that are under way."""
+    most_open, most_starts = tenant.quotas.open_workflows, tenant.quotas.starts_per_minute
+    if most_open is not None and usage.open_workflows + others >= most_open:
+        return Refusal(
+            CODE,
+            f"Tenant {tenant.id!r} has {usage.open_workflows + others} workflows that are open or being started, and"
+            f" {most_open} is the most (quota openWorkflows). Wait until one has closed.",
+        )
+    if most_starts is not None and usage.starts + others >= most_starts:
+        return Refusal(
+            CODE,
+            f"Tenant {tenant.id!r} has started {most_starts} workflows within a minute, the most that it may (quota"
+            f" startsPerMinute). Try again in {_until_free(usage.oldest_start):.0f} s.",
+        )
+    return None
+
+
+def too_many_keys(tenant: str | None, most: int | None) -> Refusal:
+    message = f"Tenant {tenant!r} has {most} API keys that hold, the most that it may (quota apiKeys). Revoke one."
+    return Refusal(CODE, message)
 
 
 def wrong_place(found: Tenant, environment: str) -> Refusal | None:

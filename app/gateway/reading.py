@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from app import progress as progresses
 from app.access import SOME_RUN, Action, Identity, Tree, chain_of, require, visible
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
 from app.gateway.insights import Insights
 from app.gateway.listing import Lists
+from app.gateway.naming import Name, best, meanings, merged
 from app.history import Projector
 from app.hub import Hub
 from app.model import Blocker, Execution, ExecutionRef, Progress, Projection, RunView, WorkflowStatus
@@ -28,25 +29,24 @@ _AT_ONCE = 16
 """How many runs are asked for side by side."""
 
 
-class Name(NamedTuple):
-    """What a caller calls a run; without a run id, the latest run of the workflow id."""
-
-    namespace: str
-    workflow_id: str
-    run_id: str | None
-
-
 class Reading:
     def __init__(
-        self, temporal: Temporal, executions: Executions, archive: Archive, hub: Hub, insights: Insights
+        self,
+        temporal: Temporal,
+        executions: Executions,
+        archive: Archive,
+        hub: Hub,
+        insights: Insights,
+        ids: WorkflowIds = SHARED,
     ) -> None:
+        self.ids = ids
         self._temporal = temporal
         self._executions = executions
         self._archive = archive
         self._hub = hub
         self._insights = insights
         self._asking = asyncio.Semaphore(_AT_ONCE)
-        self.lists = Lists(executions, temporal.namespaces)
+        self.lists = Lists(executions, temporal.namespaces, ids)
 
     def namespace(self, namespace: str | None) -> str:
         """The namespace that a caller means; BadUserInput for one that this gateway does not serve."""
@@ -75,11 +75,36 @@ class Reading:
         is away Temporal answers for every run that it remembers.
         """
         require(identity, Action.READ, SOME_RUN)
+        return await self._first(identity, [meanings(self.ids, identity, name) for name in names])
+
+    async def run(self, identity: Identity, ref: ExecutionRef) -> Execution | None:
+        """A run by its name in Temporal; None where the caller may not see it."""
+        [found] = await self._first(identity, [[Name(ref.namespace, ref.workflow_id, ref.run_id)]])
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    async def _first(
+        self, identity: Identity, meant: Sequence[Sequence[Name]]
+    ) -> list[Execution | BaseException | None]:
+        """For each the first of its names that the index has, or else the first that Temporal has. What is another's
+        is not in the caller's index: it costs the same questions as what is nowhere."""
         away: DatabaseUnavailable | None = None
         try:
-            known = await self._indexed(names)
+            known = await self._indexed([name for names in meant for name in names])
         except DatabaseUnavailable as error:
             known, away = {}, error
+        chosen = [next(([name] for name in names if name in known), names) for names in meant]
+        rows = iter(await self._found(identity, [name for names in chosen for name in names], known, away))
+        return [best([next(rows) for _ in names]) for names in chosen]
+
+    async def _found(
+        self,
+        identity: Identity,
+        names: Sequence[Name],
+        known: Mapping[Name, Execution],
+        away: DatabaseUnavailable | None,
+    ) -> list[Execution | BaseException | None]:
 
         async def answer(name: Name) -> Execution | None:
             row = known.get(name)
@@ -90,9 +115,8 @@ class Reading:
             return row
 
         found = await asyncio.gather(*(answer(name) for name in names), return_exceptions=True)
-        if away is None:
-            found = await self._kept(found, {row.ref for row in known.values()})
-        return await self.visible(identity, found)
+        seen = await self.visible(identity, found)
+        return seen if away is not None else await self._kept(seen, {row.ref for row in known.values()})
 
     async def _kept(
         self, found: list[Execution | BaseException | None], indexed: Container[ExecutionRef]
@@ -151,7 +175,7 @@ class Reading:
         )
         found: dict[ExecutionRef, Execution | BaseException | None] = {
             **known,
-            **dict(zip(missing, await self._kept(asked, ()), strict=True)),
+            **dict(zip(missing, await self._kept(await self.visible(identity, asked), ()), strict=True)),
         }
         return await self.visible(identity, [found.get(ref) for ref in refs])
 
@@ -173,7 +197,10 @@ class Reading:
         roots = {
             ExecutionRef(tree.namespace, tree.workflow_id, each.root_run_id)
             for each in runs
-            if each.root_run_id and each.root_workflow_id == tree.workflow_id and not tree.names_root(each)
+            if identity.scope.covers(each.tenant, each.environment)
+            and each.root_run_id
+            and each.root_workflow_id == tree.workflow_id
+            and not tree.names_root(each)
         }
         known = await self._executions.many(list(roots)) if roots else {}
         asked = await asyncio.gather(
@@ -267,14 +294,3 @@ class Reading:
             self._insights.unpolled(view.execution.namespace, progresses.unserved(*state)),
         )
         return progresses.blockers(*state, profile=profile, unpolled=unpolled)
-
-
-def merged(row: Execution, now: Execution) -> Execution:
-    """What Temporal says now, with what only the index knows."""
-    return replace(
-        now,
-        previous_run_id=now.previous_run_id or row.previous_run_id,
-        next_run_id=now.next_run_id or row.next_run_id,
-        failure_type=now.failure_type or row.failure_type,
-        failure_message=now.failure_message or row.failure_message,
-    )

@@ -11,9 +11,9 @@ from app.gateway.acts import Act, Acts
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.consistency import token_of_deleted
 from app.gateway.intent import Attempt, Done
+from app.gateway.naming import Name
 from app.gateway.orders import Deleted, ResetPoint, ResetWanted, UpdateWanted, empty, problem_of
 from app.gateway.outcomes import names_of, ref_of, unknown
-from app.gateway.reading import Name
 from app.model import ExecutionRef, Json, WorkflowStatus
 from app.store.executions import Executions
 from app.temporal import actions, earlier, resets, runs, updates
@@ -221,7 +221,9 @@ class Runs:
         except Refused as refused:
             return Deleted(refusals=refused.refusals)
         ref = ref_of(told.kept)
-        return Deleted(ref, bool(told.kept["terminated"]), token=token_of_deleted(ref, is_indexed=True))
+        return Deleted(
+            ref, bool(told.kept["terminated"]), token=token_of_deleted(caller.identity, ref, is_indexed=True)
+        )
 
     def _telling(self, tell: Tell) -> Callable[[ExecutionRef, Attempt], Awaitable[Done]]:
         async def work(ref: ExecutionRef, attempt: Attempt) -> Done:

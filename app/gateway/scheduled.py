@@ -8,7 +8,7 @@ from typing import Any
 
 from app.cluster import Schedule, ScheduleAction
 from app.cluster.schedule_change import ActionChange, ScheduleChange
-from app.errors import Refusal
+from app.errors import BadUserInput, Refusal
 from app.gateway.timetable import invalid, wrong_bounds, wrong_policies, wrong_spec, wrong_state
 from app.gateway.wanted import RESERVED_MEMO, StartWanted, tenant_of, wrong
 from app.model import Json
@@ -115,3 +115,14 @@ def completed(
     elif "workflow_id" in whole and not whole["workflow_id"]:
         del whole["workflow_id"]
     return whole
+
+
+def located(error: BadUserInput, change: ScheduleChange) -> Refusal:
+    """The server's refusal at the field that it speaks of, as far as its words tell."""
+    _, is_spec, said = error.message.partition("Invalid schedule spec: ")
+    cron = change.spec.get("cron", ())
+    if not is_spec:
+        return invalid(error.message)
+    if not cron:
+        return invalid(f"spec: {said}", "spec")
+    return invalid(f"spec.cron: {said}", "spec", "cron", *([0] if len(cron) == 1 else []))

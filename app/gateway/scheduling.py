@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from app.access import Action, tenant_for
+from app.access.workflow_ids import SHARED, WorkflowIds
 from app.cluster import OverlapPolicy, ScheduleDetail
 from app.cluster.schedule_change import ScheduleChange
 from app.errors import BadUserInput, Refusal
@@ -16,7 +17,8 @@ from app.gateway.intent import Attempt, Done, Intent, Plan
 from app.gateway.once import Once
 from app.gateway.operating import Operating
 from app.gateway.quotas import Quotas, wrong_place
-from app.gateway.scheduled import after, completed, wrong_creation, wrong_update
+from app.gateway.schedule_names import Known, ScheduleName, ScheduleOutcome, known_of
+from app.gateway.scheduled import after, completed, located, wrong_creation, wrong_update
 from app.gateway.timetable import invalid, wrong_bounds
 from app.gateway.wanted import RESERVED_MEMO, tenant_of
 from app.model import Json
@@ -24,23 +26,10 @@ from app.registry import Registry
 from app.temporal import schedule_changes
 from app.temporal.connection import Temporal
 
-
-@dataclass(frozen=True, slots=True)
-class ScheduleName:
-    schedule_id: str
-    namespace: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleOutcome:
-    """The schedule as it is now; None where refusals say why nothing was done, and for one that is deleted."""
-
-    schedule: ScheduleDetail | None = None
-    refusals: tuple[Refusal, ...] = ()
-
-
-Work = Callable[[str, str], Awaitable[None]]
-"""Done in a namespace under a request id."""
+Work = Callable[[Known, str], Awaitable[None]]
+"""Done to a schedule under a request id."""
+Called = Callable[[], str]
+"""What Temporal will call a schedule that is yet to be made; raises a refusal where it cannot be."""
 
 
 class Scheduling:
@@ -55,8 +44,10 @@ class Scheduling:
         lease: float,
         registry: Registry,
         quotas: Quotas,
+        ids: WorkflowIds = SHARED,
     ) -> None:
         """`lease` is how many seconds an act can take effect within."""
+        self._ids = ids
         self._temporal = temporal
         self._operating = operating
         self._once = once
@@ -75,27 +66,39 @@ class Scheduling:
     ) -> ScheduleOutcome:
         """Make a schedule that belongs to the caller's tenant, and so do its runs. `trigger` starts one at once."""
 
-        async def make(namespace: str, request: str) -> None:
-            if not name.schedule_id:
-                raise invalid("scheduleId cannot be empty.", "scheduleId")
-            await self._create(caller, namespace, name.schedule_id, change, trigger, request)
+        def called() -> str:
+            owner = self._owner(caller, name, change)
+            return self._ids.new(caller.identity, *owner, name.schedule_id)
+
+        async def make(known: Known, request: str) -> None:
+            await self._create(caller, name, known, change, trigger, request)
 
         return await self._act(
-            caller, "createSchedule", name, {"change": change, "trigger": trigger}, make, key, exists=False
+            caller, "createSchedule", name, {"change": change, "trigger": trigger}, make, key, called=called
         )
 
-    async def _create(
-        self, caller: Caller, namespace: str, schedule_id: str, change: ScheduleChange, trigger: bool, request_id: str
-    ) -> None:
+    def _owner(self, caller: Caller, name: ScheduleName, change: ScheduleChange) -> tuple[str, str]:
+        """The tenant and environment whose a new schedule becomes, once there is nothing wrong with it."""
         definition = self._registry.find(change.action.get("workflow_type", ""))
+        if not name.schedule_id:
+            raise invalid("scheduleId cannot be empty.", "scheduleId")
         if refusals := [*wrong_creation(change, definition)]:
             raise Refused(*refusals)
-        tenant, environment = tenant_for(caller.identity, *tenant_of(definition, change.action.get("input", ())))
+        return tenant_for(caller.identity, *tenant_of(definition, change.action.get("input", ())))
+
+    async def _create(
+        self, caller: Caller, name: ScheduleName, known: Known, change: ScheduleChange, trigger: bool, request_id: str
+    ) -> None:
+        definition = self._registry.find(change.action.get("workflow_type", ""))
+        tenant, environment = self._owner(caller, name, change)
         found = await self._quotas.tenant(tenant)
         if found is not None and (refusal := wrong_place(found, environment)):
             raise refusal
         memo, attributes = await self._ownership(caller, tenant, environment)
-        action = completed(change.action, definition, workflow_id=schedule_id)
+        action = completed(change.action, definition, workflow_id=name.schedule_id)
+        action["workflow_id"] = self._ids.new(
+            caller.identity, tenant, environment, action.get("workflow_id") or name.schedule_id
+        )
         action["memo"] = {**action.get("memo", {}), **memo}
         action["search_attributes"] = {**action.get("search_attributes", {}), **attributes}
         whole = replace(
@@ -110,35 +113,39 @@ class Scheduling:
                     await place.take(tenant)
                 await schedule_changes.create(
                     self._temporal,
-                    namespace,
-                    schedule_id,
+                    known.namespace,
+                    known.schedule_id,
                     whole,
                     trigger=trigger,
                     identity=caller.name,
                     request_id=request_id,
                 )
         except BadUserInput as error:
-            raise _located(error, change) from error
+            raise located(error, change) from error
 
     async def update(
         self, caller: Caller, name: ScheduleName, change: ScheduleChange, key: str | None = None
     ) -> ScheduleOutcome:
         """Change what is given, whoever else changes the rest meanwhile."""
 
-        async def change_it(namespace: str, request: str) -> None:
+        async def change_it(which: Known, request: str) -> None:
             known = await self._visible(caller, name)
             merged = after(known.action, change.action, await self._input(known))
             definition = self._registry.find(merged.get("workflow_type", ""))
             if refusals := [*wrong_update(known.schedule, change, definition, merged)]:
                 raise Refused(*refusals)
-            whole = replace(change, action=completed(change.action, definition))
+            action = completed(change.action, definition)
+            tenant, environment = known.schedule.tenant, known.schedule.environment
+            if (called := action.get("workflow_id")) and tenant is not None and environment is not None:
+                action["workflow_id"] = self._ids.new(caller.identity, tenant, environment, called)
+            whole = replace(change, action=action)
             try:
                 await schedule_changes.update(
-                    self._temporal, namespace, name.schedule_id, whole, RESERVED_MEMO,
+                    self._temporal, which.namespace, which.schedule_id, whole, RESERVED_MEMO,
                     identity=caller.name, request_id=request,
                 )  # fmt: skip
             except BadUserInput as error:
-                raise _located(error, change) from error
+                raise located(error, change) from error
 
         return await self._act(caller, "updateSchedule", name, change, change_it, key)
 
@@ -147,10 +154,10 @@ class Scheduling:
     ) -> ScheduleOutcome:
         """Start nothing more until it is unpaused. `notes` say why."""
 
-        async def do(namespace: str, request: str) -> None:
+        async def do(known: Known, request: str) -> None:
             said = notes or f"Paused by {caller.name}"
             await schedule_changes.pause(
-                self._temporal, namespace, name.schedule_id, said, identity=caller.name, request_id=request
+                self._temporal, known.namespace, known.schedule_id, said, identity=caller.name, request_id=request
             )
 
         return await self._act(caller, "pauseSchedule", name, {"notes": notes}, do, key)
@@ -158,10 +165,10 @@ class Scheduling:
     async def unpause(
         self, caller: Caller, name: ScheduleName, notes: str | None, key: str | None = None
     ) -> ScheduleOutcome:
-        async def do(namespace: str, request: str) -> None:
+        async def do(known: Known, request: str) -> None:
             said = notes or f"Unpaused by {caller.name}"
             await schedule_changes.unpause(
-                self._temporal, namespace, name.schedule_id, said, identity=caller.name, request_id=request
+                self._temporal, known.namespace, known.schedule_id, said, identity=caller.name, request_id=request
             )
 
         return await self._act(caller, "unpauseSchedule", name, {"notes": notes}, do, key)
@@ -171,11 +178,12 @@ class Scheduling:
     ) -> ScheduleOutcome:
         """Start a run now, also of a paused schedule."""
 
-        async def do(namespace: str, request: str) -> None:
+        async def do(known: Known, request: str) -> None:
             async with self._place(caller, name):
                 await schedule_changes.trigger(
-                    self._temporal, namespace, name.schedule_id, overlap, identity=caller.name, request_id=request
-                )
+                    self._temporal, known.namespace, known.schedule_id, overlap,
+                    identity=caller.name, request_id=request,
+                )  # fmt: skip
 
         return await self._act(caller, "triggerSchedule", name, {"overlap": overlap}, do, key)
 
@@ -190,12 +198,12 @@ class Scheduling:
     ) -> ScheduleOutcome:
         """Start the runs that would have been due within a span of time."""
 
-        async def do(namespace: str, request: str) -> None:
+        async def do(known: Known, request: str) -> None:
             if refusals := [*wrong_bounds(start, end, ("endTime",))]:
                 raise Refused(*refusals)
             async with self._place(caller, name):
                 await schedule_changes.backfill(
-                    self._temporal, namespace, name.schedule_id, start, end, overlap,
+                    self._temporal, known.namespace, known.schedule_id, start, end, overlap,
                     identity=caller.name, request_id=request,
                 )  # fmt: skip
 
@@ -205,8 +213,8 @@ class Scheduling:
     async def delete(self, caller: Caller, name: ScheduleName, key: str | None = None) -> ScheduleOutcome:
         """Its runs go on."""
 
-        async def do(namespace: str, _: str) -> None:
-            await schedule_changes.delete(self._temporal, namespace, name.schedule_id, identity=caller.name)
+        async def do(known: Known, _: str) -> None:
+            await schedule_changes.delete(self._temporal, known.namespace, known.schedule_id, identity=caller.name)
 
         return await self._act(caller, "deleteSchedule", name, {}, do, key, remains=False)
 
@@ -219,20 +227,20 @@ class Scheduling:
         work: Work,
         key: str | None,
         *,
-        exists: bool = True,
+        called: Called | None = None,
         remains: bool = True,
     ) -> ScheduleOutcome:
-        """`exists`: it must be there already, and the caller's to see. Unless it `remains`, it is gone afterwards."""
+        """It must be there already, and the caller's to see, unless it is yet to be `called` something. Unless it
+        `remains`, it is gone afterwards."""
 
         async def prepare(_: str) -> Plan:
             (namespace,) = self._operating.namespaces_of(name.namespace or self._temporal.default_namespace)
-            if exists:
-                await self._visible(caller, name)
-            return {"namespace": namespace, "scheduleId": name.schedule_id}
+            schedule_id = called() if called else (await self._visible(caller, name)).schedule.schedule_id
+            return {"namespace": namespace, "scheduleId": schedule_id}
 
         async def act(attempt: Attempt) -> Done:
             try:
-                await work(str(attempt.plan["namespace"]), attempt.request_id)
+                await work(known_of(attempt.plan), attempt.request_id)
             except Refusal as refusal:
                 if remains or not attempt.is_again or refusal.reason != "NOT_FOUND":
                     raise
@@ -250,13 +258,13 @@ class Scheduling:
             lease=self._lease,
         )
         try:
-            await self._once.perform(caller, intent)
+            told = await self._once.perform(caller, intent)
         except Refused as refused:
             return ScheduleOutcome(refusals=refused.refusals)
         if not remains:
             return ScheduleOutcome()
-        found = await self._operating.schedule(caller.identity, name.namespace, name.schedule_id)
-        return ScheduleOutcome(found)
+        known = known_of(told.kept)
+        return ScheduleOutcome(await self._operating.schedule_of(caller.identity, known.namespace, known.schedule_id))
 
     @asynccontextmanager
     async def _place(self, caller: Caller, name: ScheduleName) -> AsyncIterator[None]:
@@ -284,14 +292,3 @@ class Scheduling:
 
     async def _input(self, known: ScheduleDetail) -> list[Json]:
         return await self._temporal.payloads.values(known.schedule.namespace, known.action.input)
-
-
-def _located(error: BadUserInput, change: ScheduleChange) -> Refusal:
-    """The server's refusal at the field that it speaks of, as far as its words tell."""
-    _, is_spec, said = error.message.partition("Invalid schedule spec: ")
-    cron = change.spec.get("cron", ())
-    if not is_spec:
-        return invalid(error.message)
-    if not cron:
-        return invalid(f"spec: {said}", "spec")
-    return invalid(f"spec.cron: {said}", "spec", "cron", *([0] if len(cron) == 1 else []))

@@ -213,7 +213,7 @@ class Starting:
         if refusal.run_id is None:
             return refusal
         try:
-            found = await self._outcomes.visible(caller, start.namespace, start.workflow_id, refusal.run_id)
+            found = await self._outcomes.run(caller, ExecutionRef(start.namespace, start.workflow_id, refusal.run_id))
         except TidelineError:
             return refusal
         return Refusal(refusal.reason, f"{refusal.message} It is run {found.run_id}.", path=refusal.path)
@@ -224,7 +224,7 @@ class Starting:
             return outcome
         try:
             last = await closing.last_run(self._temporal, outcome.execution.ref, seconds)
-            now = await self._outcomes.visible(caller, last.namespace, last.workflow_id, last.run_id)
+            now = await self._outcomes.run(caller, last)
         except TidelineError as error:
             log.warning("a started run cannot be waited for", reason=error.message)
             return outcome

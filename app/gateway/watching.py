@@ -117,10 +117,9 @@ class Watching:
         """The run to begin with: the cursor's, which must be of the workflow that is asked for."""
         if after is None:
             return Beginning(await self._visible(identity, namespace, workflow_id, run_id), None)
-        if after.workflow_id != workflow_id or after.namespace != self._reading.namespace(namespace):
-            raise BadUserInput(
-                f"after is a cursor of workflow {after.workflow_id!r}, not of {workflow_id!r}.", path=("after",)
-            )
+        meant = self._reading.ids.meant(identity, workflow_id)
+        if after.workflow_id not in meant or after.namespace != self._reading.namespace(namespace):
+            raise BadUserInput(f"after is a cursor of another workflow, not of {workflow_id!r}.", path=("after",))
         known = await self._reading.execution(identity, namespace, workflow_id, after.run_id)
         if known is not None:
             return Beginning(known, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -26,36 +26,42 @@ def event_type_name(event: HistoryEvent) -> str:
     return name.title().replace("_", "")
 
 
-def event_attributes(event: HistoryEvent) -> Json:
+Shown = Callable[[str], str]
+"""How a workflow id is shown."""
+
+
+def event_attributes(event: HistoryEvent, shown: Shown = str) -> Json:
     """The attributes that are set, keys in camelCase, payloads decoded, 64-bit numbers as numbers, times
     and spans as protobuf's JSON writes them. `{}` for an event without attributes."""
     which = event.WhichOneof("attributes")
-    return _message(getattr(event, which)) if which else {}
+    return _message(getattr(event, which), shown) if which else {}
 
 
-def _message(message: Message) -> Json:
+def _message(message: Message, shown: Shown) -> Json:
     if isinstance(message, Payload):
         return json_of(payload_of(message))
     if isinstance(message, Payloads):
         return values_of(payloads_of(message))
     if message.DESCRIPTOR.full_name.startswith("google.protobuf."):
         return MessageToDict(message)
-    return {field.json_name: _field(field, value) for field, value in message.ListFields()}
+    return {field.json_name: _field(field, value, shown) for field, value in message.ListFields()}
 
 
-def _field(field: FieldDescriptor, value: Any) -> Json:
+def _field(field: FieldDescriptor, value: Any, shown: Shown) -> Json:
     if isinstance(value, Mapping):
         assert field.message_type is not None
         inner = field.message_type.fields_by_name["value"]
-        return {str(key): _value(inner, each) for key, each in value.items()}
+        return {str(key): _value(inner, each, shown) for key, each in value.items()}
     if field.is_repeated:
-        return [_value(field, each) for each in value]
-    return _value(field, value)
+        return [_value(field, each, shown) for each in value]
+    return _value(field, value, shown)
 
 
-def _value(field: FieldDescriptor, value: Any) -> Json:
+def _value(field: FieldDescriptor, value: Any, shown: Shown) -> Json:
     if isinstance(value, Message):
-        return _message(value)
+        return _message(value, shown)
+    if field.name == "workflow_id":
+        return shown(value)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if field.enum_type is not None:

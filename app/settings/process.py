@@ -22,6 +22,12 @@ class Settings:
     database_url: Secret | None = setting(
         "DATABASE_URL", None, Secret, "PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name"
     )
+    migration_url: Secret | None = setting(
+        "TIDELINE_MIGRATION_URL",
+        None,
+        Secret,
+        "the same database by a role that owns it, for `migrate` alone; else DATABASE_URL",
+    )
     database_pool: int = setting("TIDELINE_DATABASE_POOL", 10, positive(int), "connections to Postgres a process")
     bus_url: Secret | None = setting(
         "TIDELINE_BUS_URL",
@@ -42,7 +48,14 @@ class Settings:
         "TIDELINE_DEFAULT_TENANT",
         "default",
         str,
-        "tenant of runs whose search attributes and memo name none",
+        "tenant of runs whose search attributes and memo name none; - for nobody's, which only a platform sees",
+    )
+    workflow_ids: str = setting(
+        "TIDELINE_WORKFLOW_IDS",
+        "",
+        one_of("shared", "tenant"),
+        "tenant: each tenant and environment has workflow ids of its own, which Temporal knows with both before them;"
+        " shared: all use the namespace's. Else tenant where callers must say who they are",
     )
     default_environment: str = setting(
         "TIDELINE_DEFAULT_ENVIRONMENT", "default", str, "environment of runs that name none"

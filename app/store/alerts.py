@@ -46,7 +46,7 @@ class AlertFilter:
     kinds: tuple[AlertKind, ...] = ()
     severities: tuple[Severity, ...] = ()
     rule: str | None = None
-    workflow_id: str | None = None
+    workflow_ids: tuple[str, ...] = ()
     tenant: str | None = None
     environment: str | None = None
 
@@ -254,11 +254,12 @@ def _open_run(row: Row) -> OpenRun:
 
 def _conditions(filter_: AlertFilter) -> Conditions:
     conditions = Conditions()
-    for name in ("id", "rule", "workflow_id", "tenant", "environment"):
+    for name in ("id", "rule", "tenant", "environment"):
         if (value := getattr(filter_, name)) is not None:
             conditions.add(f"{name} = {{}}", value)
     conditions.any_of("kind", filter_.kinds)
     conditions.any_of("severity", filter_.severities)
+    conditions.any_of("workflow_id", filter_.workflow_ids)
     if filter_.is_open is not None:
         conditions.add("resolved_at is null" if filter_.is_open else "resolved_at is not null")
     return conditions

@@ -45,7 +45,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """What is None does not restrict."""
+    """What is None or empty does not restrict; of several workflow ids, any one."""
 
     tenant: str | None = None
     environment: str | None = None
@@ -53,7 +53,7 @@ class AuditFilter:
     action: str | None = None
     outcome: str | None = None
     namespace: str | None = None
-    workflow_id: str | None = None
+    workflow_ids: tuple[str, ...] = ()
     run_id: str | None = None
     request_id: str | None = None
     idempotency_key: str | None = None
@@ -128,9 +128,10 @@ def values_of(entry: AuditEntry) -> list[Any]:
 def _conditions(filter_: AuditFilter) -> Conditions:
     conditions = Conditions()
     conditions.add("a.concludes is null")
-    for name in ("tenant", "environment", "identity", "action", "namespace", "workflow_id", "request_id"):
+    for name in ("tenant", "environment", "identity", "action", "namespace", "request_id"):
         if (value := getattr(filter_, name)) is not None:
             conditions.add(f"a.{name} = {{}}", value)
+    conditions.any_of("a.workflow_id", filter_.workflow_ids)
     if filter_.run_id is not None:
         conditions.add("coalesce(a.run_id, o.run_id) = {}", filter_.run_id)
     if filter_.idempotency_key is not None:

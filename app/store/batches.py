@@ -6,7 +6,8 @@ match. From then on it is due, whatever it looks like: a worker that ends in bet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.model import ExecutionRef, Json
-from app.store.database import Database, Row
+from app.store.database import Connection, Database, Row
 from app.store.listing.conditions import Conditions, conditions_of
 from app.store.listing.filter import Filter
+from app.store.sight import schema_of
 
 MAX_BATCH = 100_000
 KEPT_FAILURES = 100
@@ -27,7 +29,8 @@ _OPEN = "RUNNING"
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is asked for. `tenant` and `environment` are those that it is confined to, None for every one; `requester`
-    is in whose name, `rate` in runs a second."""
+    is in whose name, `rate` in runs a second. `understood` is the filter for who asked, as JSON; `filter` names
+    workflows as Temporal does."""
 
     job_id: str
     tenant: str | None
@@ -38,6 +41,7 @@ class Order:
     filter: Filter
     requester: Mapping[str, Json]
     rate: float
+    understood: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class TooMany(Exception):
 _TAKE = """
 insert into batch_items (job_id, place, namespace, workflow_id, run_id)
 select $1, row_number() over (order by start_time desc, run_id desc), namespace, workflow_id, run_id
-from (select namespace, workflow_id, run_id, start_time from executions {where}
+from (select namespace, workflow_id, run_id, start_time from {runs} {where}
     order by start_time desc, run_id desc limit {limit}) found
 """
 
@@ -88,7 +92,7 @@ with next as (
     select place, namespace, workflow_id, run_id from batch_items
     where job_id = $1 and state = 'WAITING' order by place limit $2 for update skip locked
 ), matching as (
-    select namespace, workflow_id, run_id from executions
+    select namespace, workflow_id, run_id from {runs}
     where (namespace, workflow_id, run_id) in (select namespace, workflow_id, run_id from next) and {matches}
 ), told as (
     update batch_items i set state = case when exists (select from matching m
@@ -120,24 +124,26 @@ def told(filter_: Filter) -> Mapping[str, Json]:
 
 
 class Batches:
-    """Every method raises as `Database` does."""
+    """Every method raises as `Database` does. What is written is so whoever is served."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def begin(self, order: Order) -> None:
         """Write it down with the runs that match now; nothing where it is there already. Raises TooMany."""
-        async with self._database.transaction() as connection:
+        async with self._confined(order) as (connection, runs):
             made = await connection.fetchval(
                 "insert into batches (job_id, tenant, environment, namespace, mutation, arguments, filter, requester,"
-                " rate) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning 1",
+                " rate, understood) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                " on conflict do nothing returning 1",
                 *(order.job_id, order.tenant, order.environment, order.namespace, order.mutation),
                 *(order.arguments, _FILTER.dump_python(order.filter, mode="json"), order.requester, order.rate),
+                order.understood,
             )
             if made is None:
                 return
             conditions = conditions_of(order.filter, Conditions([order.job_id]))
-            take = _TAKE.format(where=conditions.where, limit=conditions.name(MAX_BATCH + 1))
+            take = _TAKE.format(runs=runs, where=conditions.where, limit=conditions.name(MAX_BATCH + 1))
             total = int((await connection.execute(take, *conditions.arguments)).rpartition(" ")[2])
             if total > MAX_BATCH:
                 raise TooMany
@@ -154,12 +160,27 @@ class Batches:
         """The runs whose turn it is: those that an earlier worker left, or else the next that still match."""
         job_id = batch.order.job_id
         conditions = conditions_of(batch.order.filter, Conditions([job_id, limit]))
-        turn = _TURN.format(matches=conditions.all)
         while True:
             if due := await self._due(job_id, limit):
                 return due
-            if not await self._database.fetchval(turn, *conditions.arguments):
-                return []
+            async with self._confined(batch.order) as (connection, runs):
+                turn = _TURN.format(runs=runs, matches=conditions.all)
+                if not await connection.fetchval(turn, *conditions.arguments):
+                    return []
+
+    @asynccontextmanager
+    async def _confined(self, order: Order) -> AsyncIterator[tuple[Connection, str]]:
+        """A transaction, and the table of the runs that the order may find, whatever its filter says."""
+        async with self._database.everywhere.transaction() as connection:
+            if order.tenant is None:
+                yield connection, "executions"
+                return
+            await connection.execute(
+                "select set_config('tideline.tenant', $1, true), set_config('tideline.environment', $2, true)",
+                order.tenant,
+                order.environment or "",
+            )
+            yield connection, f"{schema_of(order.environment)}.executions"
 
     async def _due(self, job_id: str, limit: int) -> list[Item]:
         rows = await self._database.fetch(
@@ -175,11 +196,11 @@ class Batches:
     ) -> None:
         """What came of a run whose turn it was: DONE, FAILED or SKIPPED. Counted once."""
         message = message.replace("\0", "\ufffd") if message is not None else None
-        await self._database.execute(_CONCLUDED, job_id, place, state, code, message)
+        await self._database.everywhere.execute(_CONCLUDED, job_id, place, state, code, message)
 
     async def close(self, job_id: str, state: str, problem: str | None = None) -> None:
         """Say how it ended; what is said first stays."""
-        await self._database.execute(
+        await self._database.everywhere.execute(
             "update batches set state = $2, problem = $3, closed_at = now() where job_id = $1 and state = $4",
             job_id,
             state,
@@ -240,7 +261,16 @@ def _batch_of(row: Row) -> StoredBatch:
         filter=_FILTER.validate_python(values["filter"]),
         **{
             name: values[name]
-            for name in ("tenant", "environment", "namespace", "mutation", "arguments", "requester", "rate")
+            for name in (
+                "tenant",
+                "environment",
+                "namespace",
+                "mutation",
+                "arguments",
+                "requester",
+                "rate",
+                "understood",
+            )
         },
     )
     return StoredBatch(

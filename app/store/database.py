@@ -7,8 +7,10 @@ connection to a failed commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
@@ -16,8 +18,9 @@ import databases
 import orjson
 
 from app.errors import DatabaseUnavailable
-from app.store.failures import checked_url, translated, unavailable
+from app.store.failures import admitted, checked_url, translated, unavailable
 from app.store.pool import Lent, Pool
+from app.store.sight import EVERYTHING, Session, Sight, of_caller
 
 Row = asyncpg.Record
 R = TypeVar("R", bound=Row)
@@ -31,6 +34,8 @@ class Database:
     Every method raises DatabaseUnavailable where Postgres, or a free connection, cannot be had within
     `acquire_timeout` seconds, and DeadlineExceeded for a statement that takes longer than `statement_timeout`
     seconds. `statements` counts the round trips.
+
+    It sees every tenant; `walled` is the same pool for what is asked on behalf of a caller.
     """
 
     def __init__(
@@ -43,7 +48,8 @@ class Database:
         application_name: str = "tideline",
     ) -> None:
         """Raises ConfigurationError for a URL that is not one of Postgres's."""
-        self.statements = 0
+        self._spent = _Spent()
+        self._sight: Callable[[], Sight] = _everything
         self._acquire_timeout = acquire_timeout
         # The driver reads the whole URL itself, since `databases` does not know all of what it may say.
         parts: dict[str, Any] = dict.fromkeys(("host", "port", "user", "password", "database"))
@@ -56,8 +62,9 @@ class Database:
             timeout=acquire_timeout,
             command_timeout=statement_timeout + 2,
             max_inactive_connection_lifetime=60.0,
-            init=prepare,
+            init=_begin,
             reset=_keep,
+            connection_class=Session,
             server_settings={
                 "application_name": application_name,
                 "statement_timeout": str(int(statement_timeout * 1000)),
@@ -72,7 +79,30 @@ class Database:
 
         # Its own connections belong to tasks; those of its backend, to whoever has them.
         self._pool = Pool(self._databases._backend.connection, pool_size, acquire_timeout)
-        self._lent: dict[asyncio.Task[Any] | None, Lent] = {}
+        self._lent: dict[tuple[asyncio.Task[Any] | None, Sight], Lent] = {}
+
+    @property
+    def statements(self) -> int:
+        return self._spent.statements
+
+    @statements.setter
+    def statements(self, value: int) -> None:
+        self._spent.statements = value
+
+    @property
+    def walled(self) -> Database:
+        """The same pool, whose statements see and change nothing but what the caller who is served sees."""
+        return self._seeing(of_caller)
+
+    @property
+    def everywhere(self) -> Database:
+        """The same pool, whose statements see every tenant, whoever is served."""
+        return self._seeing(_everything)
+
+    def _seeing(self, sight: Callable[[], Sight]) -> Database:
+        view = copy(self)
+        view._sight = sight
+        return view
 
     async def connect(self) -> None:
         """Make the pool. Connects to nothing yet, so that it cannot fail because Postgres is down."""
@@ -92,25 +122,28 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """One connection for a while. Inside one task, nested uses share it."""
-        task = asyncio.current_task()
-        lent = self._lent.get(task) or await self._taken()
-        self._lent[task] = lent
+        """One connection for a while. Inside one task, nested uses that see the same share it."""
+        sight = self._sight()
+        key = asyncio.current_task(), sight
+        lent = self._lent.get(key) or await self._taken(sight)
+        self._lent[key] = lent
         lent.uses += 1
         is_whole = False
         try:
+            with admitted():
+                await lent.connection.see(sight)
             yield lent.connection
             is_whole = True
         finally:
             lent.uses -= 1
             lent.is_whole = lent.is_whole and is_whole
             if not lent.uses:
-                del self._lent[task]
+                del self._lent[key]
                 self._pool.give(lent)
 
-    async def _taken(self) -> Lent:
+    async def _taken(self, sight: Sight) -> Lent:
         try:
-            return await self._pool.take()
+            return await self._pool.take(lambda connection: bool(connection.sees(sight)))
         except TimeoutError:
             raise DatabaseUnavailable(
                 f"No connection to Postgres was free or could be made in {self._acquire_timeout:g} s."
@@ -176,9 +209,25 @@ async def prepare(connection: Connection) -> None:
     )
 
 
+async def _begin(connection: Connection) -> None:
+    await prepare(connection)
+    await connection.begin()
+
+
 async def _keep(_: Connection) -> None:
-    """Nothing is set on a pooled connection, so there is nothing to reset: a round trip saved at each
-    release."""
+    """What is set on a pooled connection is what it sees, and is set before each use where it differs: a round trip
+    saved at each release."""
+
+
+def _everything() -> Sight:
+    return EVERYTHING
+
+
+@dataclass
+class _Spent:
+    """What every view of a pool counts together."""
+
+    statements: int = 0
 
 
 def to_json(value: Any) -> bytes:

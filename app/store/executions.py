@@ -112,7 +112,10 @@ returning kind
 
 
 class Executions:
-    """Reading and writing the index. Every method raises as `Database` does."""
+    """Reading and writing the index. Every method raises as `Database` does.
+
+    What is written is what Temporal says, whoever is served.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -129,7 +132,7 @@ class Executions:
         if not rows:
             return []
         try:
-            changed = await self._database.fetch(_RECORD, rows)
+            changed = await self._database.everywhere.fetch(_RECORD, rows)
         except asyncpg.ProgramLimitExceededError as error:
             return await self._record_singly(rows, error)
         return [(ref_of(row), ChangeKind(row["kind"])) for row in changed]
@@ -241,14 +244,14 @@ class Executions:
     async def erase(self, ref: ExecutionRef) -> bool:
         """Forget a run and its archive for good: for as long as Temporal may still show it, it is not recorded again.
         False where it was not indexed."""
-        await self._database.execute(_ERASED, *key_of(ref))
+        await self._database.everywhere.execute(_ERASED, *key_of(ref))
         return await self.delete(ref)
 
     async def erased(self, refs: Sequence[ExecutionRef]) -> set[ExecutionRef]:
         """Those of the runs that were erased, in one statement."""
         if not refs:
             return set()
-        rows = await self._database.fetch(
+        rows = await self._database.everywhere.fetch(
             "select namespace, workflow_id, run_id from deleted_executions"
             " join unnest($1::text[], $2::text[], $3::text[]) as wanted (namespace, workflow_id, run_id)"
             " using (namespace, workflow_id, run_id)",
@@ -258,7 +261,7 @@ class Executions:
 
     async def delete(self, ref: ExecutionRef) -> bool:
         """Forget a run and its archive; False where it was not indexed."""
-        async with self._database.transaction() as connection:
+        async with self._database.everywhere.transaction() as connection:
             # Whoever archives it at this moment holds the row; what that writes must be seen by the next statement.
             await connection.execute(LOCK, *key_of(ref))
             return await connection.fetchval(_DELETE, *key_of(ref)) is not None

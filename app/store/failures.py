@@ -47,6 +47,22 @@ def translated() -> Iterator[None]:
         raise unavailable(error) from error
 
 
+@contextmanager
+def admitted() -> Iterator[None]:
+    """Raise DatabaseUnavailable where Postgres refuses the role that a statement is to run in."""
+    try:
+        yield
+    except asyncpg.InvalidParameterValueError as error:
+        raise DatabaseUnavailable(
+            f"The database does not fit this version: {reason(error)}. Run `tideline migrate`."
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseUnavailable(
+            f"Postgres refuses: {reason(error)}. Let an administrator run: grant tideline_platform, tideline_caller to"
+            " the role that DATABASE_URL names."
+        ) from error
+
+
 def unavailable(error: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"Postgres cannot be reached: {reason(error)}. Check that it runs and that DATABASE_URL names it."

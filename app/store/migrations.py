@@ -14,8 +14,9 @@ import asyncpg
 
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.log import logger
+from app.store import roles
 from app.store.database import Connection
-from app.store.failures import checked_url, misconfigured, translated
+from app.store.failures import checked_url, misconfigured, reason, translated
 
 log = logger(__name__)
 
@@ -76,6 +77,30 @@ async def migrate(url: str) -> list[str]:
         for each in missing:
             await _apply(connection, each)
         return [each.name for each in missing]
+
+
+async def admit(url: str, owner_url: str) -> None:
+    """Let the role that `url` logs in as serve, by what the one of `owner_url` may give.
+
+    Raises ConfigurationError where that is not enough, and as `migrate` does.
+    """
+    async with _connected(url) as connection:
+        if await roles.may_serve(connection):
+            return
+        login = await connection.fetchval("select session_user::text")
+    async with _connected(owner_url) as owner:
+        await roles.admit(owner, login)
+
+
+async def verify_roles(url: str) -> bool:
+    """Whether the wall stands against the role that logs in too: it neither owns the tables nor is above them.
+
+    Raises ConfigurationError for a role that may not serve at all, and as `migrate` does.
+    """
+    async with _connected(url) as connection:
+        if not await roles.may_serve(connection):
+            raise ConfigurationError(roles.refused(await connection.fetchval("select session_user::text")))
+        return not await roles.can_bypass(connection)
 
 
 async def current(database: str | Connection) -> SchemaState:
@@ -161,7 +186,13 @@ def _check_applied(applied: Mapping[int, asyncpg.Record], migrations: list[Migra
 
 async def _apply(connection: Connection, migration: Migration) -> None:
     async with connection.transaction():
-        await connection.execute(migration.sql)
+        try:
+            await connection.execute(migration.sql)
+        except asyncpg.InsufficientPrivilegeError as error:
+            hint = getattr(error, "hint", None) or "Run it as the owner of the database (TIDELINE_MIGRATION_URL)."
+            raise ConfigurationError(
+                f"Migration {migration.name!r} needs more than its role may: {reason(error)}; {hint}"
+            ) from error
         await connection.execute(
             "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
             migration.version,

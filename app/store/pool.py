@@ -50,11 +50,11 @@ class Pool:
         self._releasing: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def take(self) -> Lent:
-        """A connection, which must be given back. Raises TimeoutError where none is free or can be made in time, and
-        whatever connecting raises."""
+    async def take(self, suits: Callable[[Any], bool] = lambda _: True) -> Lent:
+        """A connection, which must be given back; of those that are idle, one that suits if there is any. Raises
+        TimeoutError where none is free or can be made in time, and whatever connecting raises."""
         while self._idle:
-            lent = self._idle.pop()
+            lent = self._idle.pop(self._best(suits))
             if not lent.is_closed:
                 return lent
             self._release(lent)
@@ -63,6 +63,13 @@ class Pool:
                 found = await self._acquired() if self._out < self._size else await self._handed()
                 if found is not None:
                     return found
+
+    def _best(self, suits: Callable[[Any], bool]) -> int:
+        """The place of the last that suits, else of the last."""
+        for place in range(len(self._idle) - 1, -1, -1):
+            if not self._idle[place].is_closed and suits(self._idle[place].connection):
+                return place
+        return -1
 
     async def _acquired(self) -> Lent:
         self._out += 1

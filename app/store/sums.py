@@ -71,10 +71,11 @@ class Sums:
             await connection.execute("delete from statistic_marks where day = $1", day)
             for table, rows in sums.items():
                 await connection.execute(f"delete from {table} where day = $1", day)
-                await connection.copy_records_to_table(
-                    table,
-                    records=[(day, *row) for row in rows],
-                    columns=("day", *_SUMS_BY[table], *_SUMMED_COLUMNS),
+                columns = ("day", *_SUMS_BY[table], *_SUMMED_COLUMNS)
+                # By statement, since Postgres has no COPY into a table with row security.
+                values = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+                await connection.executemany(
+                    f"insert into {table} ({', '.join(columns)}) values ({values})", [(day, *row) for row in rows]
                 )
             await connection.execute(
                 "insert into statistic_days (day) values ($1) on conflict (day) do update set computed_at = now()", day

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from app.access import Envelope, Sealer, TenantBook, Tickets
 from app.access.envelope import PURPOSE
+from app.access.workflow_ids import WorkflowIds
 from app.bus import Bus
 from app.gateway import Gateway, Reading, Watching
 from app.gateway.activities import Activities
@@ -98,17 +99,17 @@ def assemble(
     own = _Shared(stack, temporal, database, bus, settings or Settings(), registry or Registry(), sealer, book)
     return Gateway(
         reading=own.reading,
-        relations=Relations(StoredRelations(database), own.reading),
+        relations=Relations(StoredRelations(own.walled), own.reading),
         histories=Histories(temporal, own.archive),
         asking=Asking(temporal),
         operating=own.operating,
-        stats=StatsReading(Statistics(database), Bottlenecks(database), own.reading.lists),
-        alerts=AlertReading(Alerts(database)),
-        audit=AuditReading(own.audit),
+        stats=StatsReading(Statistics(own.walled), Bottlenecks(own.walled), own.reading.lists),
+        alerts=AlertReading(Alerts(own.walled), own.ids),
+        audit=AuditReading(Audit(own.walled), own.ids),
         batches=own.batches,
         watching=own.watching,
         polling=Polling(own.watching, own.hub, own.subscriptions, deadline=own.settings.request_timeout),
-        feeds=Feeds(own.feed, own.matches, own.reading.lists),
+        feeds=Feeds(own.feed, own.matches, own.reading.lists, own.ids),
         live_lists=own.closing(LiveLists(own.feed, own.matches, own.executions, own.reading.lists)),
         jobs=own.closing(Jobs(own.operating)),
         subscriptions=own.subscriptions,
@@ -117,9 +118,9 @@ def assemble(
         runs=own.runs,
         many=Many(own.once, own.runs),
         activities=Activities(temporal, own.acts, own.reading),
-        batching=Batching(temporal, own.outcomes, own.reading, Batches(database), own.batches),
-        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas),
-        keys=Keys(ApiKeys(database), own.quotas, own.recording, own.key_changed),
+        batching=Batching(temporal, own.outcomes, own.reading, Batches(own.walled), own.batches),
+        scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas, own.ids),
+        keys=Keys(ApiKeys(own.walled), own.quotas, own.recording, own.key_changed),
         tenants=own.tenants(),
         quotas=own.quotas,
         minting=own.minting(),
@@ -147,31 +148,34 @@ class _Shared:
         self.stack = stack
         self.temporal = temporal
         self.database = database
+        # What is asked on behalf of one caller stays behind the wall; what several callers share, and what is written
+        # once it was decided, does not.
+        self.walled = database.walled
         self.bus = bus
         self.settings = settings
         self.registry = registry
+        self.ids = WorkflowIds(apart=are_apart(settings))
         self.sealer = sealer or Sealer(None, Secrets(database).signing_key)
         self.book = book
         self.quotas = Quotas(book, StoredTenants(database))
-        self.executions = Executions(database)
-        self.archive = Archive(database)
-        self.audit = Audit(database)
-        self.hub = self.closing(Hub(temporal, self.archive.pages, on_closed=self.closed))
+        self.executions = Executions(self.walled)
+        self.archive = Archive(self.walled)
+        self.hub = self.closing(Hub(temporal, Archive(database).pages, on_closed=self.closed))
         self.insights = Insights(temporal, Profiles(database))
-        self.reading = Reading(temporal, self.executions, self.archive, self.hub, self.insights)
-        self.recording = self.closing(Recording(self.audit, temporal.default_namespace))
+        self.reading = Reading(temporal, self.executions, self.archive, self.hub, self.insights, self.ids)
+        self.recording = self.closing(Recording(Audit(database), temporal.default_namespace))
         self.once = self.closing(Once(Idempotency(database), self.recording, self.changed))
         self.feed = self.closing(
             Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
         )
-        self.batches = BatchReading(Batches(database), self.executions)
-        self.operating = Operating(temporal, self.batches)
+        self.batches = BatchReading(Batches(self.walled), self.executions)
+        self.operating = Operating(temporal, self.batches, self.ids)
         self.planning = Planning(temporal, self.reading, registry, self.quotas)
         self.watching = Watching(self.reading, self.hub, self.insights)
         self.subscriptions = Subscriptions(
             settings.max_subscriptions, settings.max_subscriptions_per_identity, self.quotas.most_subscriptions
         )
-        self.matches = Matches(self.feed, Matching(database), Alerts(database))
+        self.matches = Matches(self.feed, Matching(self.walled), Alerts(self.walled))
         self.consistency = Consistency(temporal, self.executions, self.changed)
         self.outcomes = Outcomes(temporal, self.once, self.reading)
         self.acts = Acts(temporal, self.outcomes, self.quotas)
@@ -210,3 +214,9 @@ class _Shared:
         """The part, which is closed with the stack."""
         self.stack.push_async_callback(part.close)
         return part
+
+
+def are_apart(settings: Settings) -> bool:
+    """Whether tenants have workflow ids of their own."""
+    needs_token = settings.auth == "required" or settings.jwks_url is not None or settings.jwt_secret is not None
+    return settings.workflow_ids == "tenant" or (not settings.workflow_ids and needs_token)

@@ -23,7 +23,7 @@ from app.log import logger
 from app.registry.file import configured_registry
 from app.settings import Settings, temporal_connection
 from app.store.database import Database
-from app.store.migrations import SchemaState, current
+from app.store.migrations import SchemaState, current, verify_roles
 from app.temporal.connection import Temporal, Tenancy
 from app.temporal.payloads import configured
 from app.web import door
@@ -66,7 +66,7 @@ async def join(settings: Settings) -> Parts:
         raise ConfigurationError("DATABASE_URL is not set: the gateway answers from Postgres.")
     url = str(settings.database_url)
     registry = configured_registry(settings.workflows)
-    await _verify(url)
+    await _verify(url, is_open=door.is_open(settings))
     async with AsyncExitStack() as stack:
         tenancy = Tenancy(settings.default_tenant, settings.default_environment)
         temporal = Temporal(
@@ -106,9 +106,10 @@ async def join(settings: Settings) -> Parts:
         return Parts(engine, gatekeeper, health, gateway.minting.session, close, leave)
 
 
-async def _verify(url: str) -> None:
+async def _verify(url: str, *, is_open: bool) -> None:
     try:
         state = await current(url)
+        is_walled = state is not SchemaState.CURRENT or await verify_roles(url)
     except DatabaseUnavailable as error:
         log.warning("postgres is not there yet", reason=error.message)
         return
@@ -118,3 +119,8 @@ async def _verify(url: str) -> None:
         )
     if state is SchemaState.BEHIND:
         log.warning("the database is behind this version: run `tideline migrate`")
+    if not is_walled and not is_open:
+        log.warning(
+            "the role of DATABASE_URL could take down the wall between tenants in Postgres: give `tideline migrate` a"
+            " TIDELINE_MIGRATION_URL, and `tideline serve` a role that owns nothing"
+        )

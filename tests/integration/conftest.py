@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
+import asyncpg
 import pytest
 
 from app.store import Database, Executions
@@ -35,3 +38,19 @@ async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
 async def stage(temporal: TemporalServer, task_queue: str) -> AsyncIterator[Stage]:
     async with staged(temporal.client, task_queue) as made:
         yield made
+
+
+@pytest.fixture
+async def owner(database: str) -> AsyncIterator[Any]:
+    owner = await asyncpg.connect(database)
+    yield owner
+    await owner.close()
+
+
+@pytest.fixture
+async def login(owner: Any, database: str) -> AsyncIterator[str]:
+    """The URL of a role that logs in and owns nothing."""
+    name = f"app_{uuid.uuid4().hex[:12]}"
+    await owner.execute(f"create role {name} login")
+    yield database.replace("postgres:@", f"{name}:@").replace("postgres@", f"{name}@")
+    await owner.execute(f"drop owned by {name}; drop role {name}")

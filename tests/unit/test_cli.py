@@ -58,7 +58,7 @@ def test_help_needs_no_heavy_library() -> None:
 
 @pytest.mark.parametrize("each", [each for each in fields(Settings) if is_secret(each)], ids=lambda each: each.name)
 def test_a_secret_is_not_taken_from_the_command_line(each: Field[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    command = "worker" if each.name == "connections" else "serve"
+    command = {"connections": "worker", "migration_url": "migrate"}.get(each.name, "serve")
     assert main([command, f"--{each.name.replace('_', '-')}", "opensesame"]) == 2
     said = capsys.readouterr().err
     assert f"set the variable {each.metadata['env']}" in said

@@ -68,6 +68,14 @@ async def test_the_next_one_gets_what_was_given_back(pool: Pool, beneath: Beneat
     assert not beneath.released
 
 
+async def test_of_what_is_idle_one_that_suits_is_taken(pool: Pool) -> None:
+    held = [await pool.take() for _ in range(2)]
+    for each in held:
+        pool.give(each)
+    assert await pool.take(lambda connection: connection is held[0].connection) is held[0]
+    assert await pool.take(lambda _: False) is held[1], "else any"
+
+
 async def test_who_waits_is_handed_a_connection_in_the_order_of_asking(pool: Pool, beneath: Beneath) -> None:
     held = [await pool.take() for _ in range(2)]
     waiting = [asyncio.create_task(pool.take()) for _ in range(2)]

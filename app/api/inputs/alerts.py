@@ -24,7 +24,7 @@ class AlertFilter:
             kinds=tuple(self.kind or ()),
             severities=tuple(self.severity or ()),
             rule=self.rule,
-            workflow_id=self.workflow_id,
+            workflow_ids=() if self.workflow_id is None else (self.workflow_id,),
             tenant=self.tenant,
             environment=self.environment,
         )

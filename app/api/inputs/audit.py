@@ -32,7 +32,7 @@ class AuditFilter:
             action=self.action,
             outcome=self.outcome,
             namespace=self.namespace,
-            workflow_id=self.workflow_id,
+            workflow_ids=() if self.workflow_id is None else (self.workflow_id,),
             run_id=self.run_id,
             request_id=self.request_id,
             idempotency_key=self.idempotency_key,

@@ -14,6 +14,7 @@ from app.api.types.watch_token import WatchToken
 from app.errors import BadUserInput, Refusal
 from app.gateway.caller import Outcome
 from app.gateway.minting import DEFAULT_SECONDS, WatchWanted
+from app.gateway.seeing import said
 
 
 @strawberry.type(description="A refusal that the caller can mend.")
@@ -31,7 +32,7 @@ class UserError:
 
     @classmethod
     def of(cls, refusal: Refusal) -> UserError:
-        return cls(code=refusal.reason, message=refusal.message, path=[str(part) for part in refusal.path])
+        return cls(code=refusal.reason, message=said(refusal.message), path=[str(part) for part in refusal.path])
 
 
 TOKEN = "Given to workflows(consistencyToken:), on any gateway, the list has this change. Null where nothing changed."

@@ -20,6 +20,7 @@ from app.api.node import node_id
 from app.api.types.execution import WorkflowExecution
 from app.api.types.outcome import WorkflowUpdate
 from app.gateway.orders import Deleted
+from app.gateway.seeing import shown as shown_id
 
 
 @strawberry.type
@@ -142,7 +143,7 @@ class RunMutation:
 def deletion(done: Deleted) -> DeleteWorkflowPayload:
     return DeleteWorkflowPayload(
         deleted_id=node_id(done.ref) if done.ref else None,
-        workflow_id=done.ref.workflow_id if done.ref else None,
+        workflow_id=shown_id(done.ref.workflow_id) if done.ref else None,
         run_id=strawberry.ID(done.ref.run_id) if done.ref else None,
         terminated=done.terminated,
         consistency_token=done.token,

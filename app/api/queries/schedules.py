@@ -37,7 +37,7 @@ class ScheduleQuery:
         limit, place = window(kind, first, after)
 
         async def describe(row: cluster.Schedule) -> cluster.ScheduleDetail:
-            found = await operating.schedule(identity, row.namespace, row.schedule_id)
+            found = await operating.schedule_of(identity, row.namespace, row.schedule_id)
             if found is None:
                 raise NotFound(f"There is no schedule {row.schedule_id!r} any more.")
             return found

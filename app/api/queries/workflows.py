@@ -12,7 +12,7 @@ from app.api.inputs.orders import order_of
 from app.api.listing import connection, listing_of
 from app.api.scalars import Cursor
 from app.api.types.execution import WorkflowConnection, WorkflowExecution
-from app.gateway.reading import Name
+from app.gateway.naming import Name
 from app.store.listing import Filter
 
 
@@ -64,6 +64,6 @@ class WorkflowQuery:
     ) -> ConnectionValue[model.Execution]:
         wanted = filter.value(info.context.gateway.reading.namespace(None)) if filter else Filter()
         listing = listing_of(wanted, order_of(order_by), first, after, last, before, offset)
-        await info.context.gateway.consistency.reached(consistency_token)
         context, attributes = info.context, read_of("WorkflowExecution", info)
+        await context.gateway.consistency.reached(context.identity, consistency_token)
         return await connection(context.gateway.reading.lists, context.identity, listing, attributes)

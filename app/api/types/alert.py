@@ -13,6 +13,7 @@ from app.api.context import Info
 from app.api.node import Node
 from app.api.scalars import Cursor
 from app.api.types.execution import WorkflowExecution
+from app.gateway.seeing import said, shown
 from app.store.alerts import Alert as AlertValue
 
 Root = strawberry.Parent[AlertValue]
@@ -23,8 +24,17 @@ class Alert(Node):
     rule: str = strawberry.field(description="The rule's name in the operator's file.")
     kind: AlertKind
     severity: Severity
-    name: str = strawberry.field(description="The workflow type, workflow id, task queue or namespace it is about.")
-    message: str = strawberry.field(description="A sentence for a person.")
+
+    @strawberry.field(description="The workflow type, workflow id, task queue or namespace it is about.")
+    @staticmethod
+    def name(root: Root) -> str:
+        return shown(root.name) if root.name == root.workflow_id else root.name
+
+    @strawberry.field(description="A sentence for a person.")
+    @staticmethod
+    def message(root: Root) -> str:
+        return said(root.message)
+
     value: float = strawberry.field(description="What was measured, in the unit of the threshold.")
     threshold: float
     raised_at: datetime
@@ -33,7 +43,11 @@ class Alert(Node):
     namespace: str | None
     tenant: str | None = strawberry.field(description="Null for what concerns every tenant, such as a task queue.")
     environment: str | None
-    workflow_id: str | None = strawberry.field(description="Null unless it is about one run.")
+
+    @strawberry.field(description="Null unless it is about one run.")
+    @staticmethod
+    def workflow_id(root: Root) -> str | None:
+        return root.workflow_id and shown(root.workflow_id)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

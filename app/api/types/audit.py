@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from app.api.connections import Connection
 from app.api.scalars import Cursor
+from app.gateway.seeing import shown
 from app.store.audit import Act
 
 Root = strawberry.Parent[Act]
@@ -59,7 +60,7 @@ class AuditRecord:
     @strawberry.field
     @staticmethod
     def workflow_id(root: Root) -> str | None:
-        return root.entry.workflow_id
+        return root.entry.workflow_id and shown(root.entry.workflow_id)
 
     @strawberry.field
     @staticmethod

@@ -13,6 +13,7 @@ from app.api.context import Info
 from app.api.described import Described
 from app.api.scalars import Cursor
 from app.cluster import BatchState
+from app.gateway.seeing import said, shown
 
 BatchValue = Described[cluster.Batch, cluster.Batch]
 
@@ -79,7 +80,8 @@ class BatchOperation:
     @strawberry.field(description="Why it has failed as a whole.")
     @staticmethod
     async def problem(root: strawberry.Parent[BatchValue]) -> str | None:
-        return (await root.detail()).problem
+        problem = (await root.detail()).problem
+        return problem and said(problem)
 
     @strawberry.field(
         graphql_type=JSON | None,
@@ -92,7 +94,8 @@ class BatchOperation:
     @strawberry.field(description="Of the run that does it; null for Temporal's jobs.")
     @staticmethod
     async def workflow_id(root: strawberry.Parent[BatchValue]) -> str | None:
-        return (await root.detail()).workflow_id
+        workflow_id = (await root.detail()).workflow_id
+        return workflow_id and shown(workflow_id)
 
     @strawberry.field(description="The first 100 runs on which it failed. Empty for Temporal's jobs: they do not tell.")
     @staticmethod
@@ -104,10 +107,10 @@ class BatchOperation:
         return [
             BatchFailure(
                 namespace=each.ref.namespace,
-                workflow_id=each.ref.workflow_id,
+                workflow_id=shown(each.ref.workflow_id),
                 run_id=strawberry.ID(each.ref.run_id),
                 code=each.code,
-                message=each.message,
+                message=said(each.message),
             )
             for each in found
         ]

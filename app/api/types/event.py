@@ -19,6 +19,7 @@ from app.api.context import Info, view_of
 from app.api.scalars import Cursor
 from app.api.types.values import NOT_DECODED
 from app.api.veil import WITHHELD_KEYS, exposure, target_of, veiled_event, without_reason
+from app.gateway.seeing import said, shown
 from app.history import (
     FromEvents,
     FromProjection,
@@ -53,7 +54,7 @@ class Naming:
             if self._known is None:
                 self._known = await self._read()
         names, readable = self._known
-        return human_line(readable.get(event.event_id, event), names)
+        return said(human_line(readable.get(event.event_id, event), names))
 
     async def _read(self) -> tuple[Names, Mapping[int, EventProto]]:
         """The events that are referred to, from the archive; else everything that the run has done."""
@@ -106,10 +107,11 @@ class HistoryEvent:
     def summary(root: Root, info: Info) -> str | Awaitable[str]:
         seen = exposure(info, root.target, Part.FAILURE)
         if seen is not Exposure.SHOWN and _has_failure(root.event):
-            return without_reason(seen, human_line(root.event))
+            return said(without_reason(seen, human_line(root.event)))
         if root.naming is not None and root.naming.is_needed(root.event):
             return root.naming.line(root.event)
-        return human_line(root.event, FromProjection(root.projection)) if root.projection else human_line(root.event)
+        names = FromProjection(root.projection) if root.projection else None
+        return said(human_line(root.event, names) if names else human_line(root.event))
 
     @strawberry.field(
         graphql_type=JSON,
@@ -119,7 +121,7 @@ class HistoryEvent:
     def attributes(root: Root, info: Info) -> Any:
         gateway = info.context.gateway
         if not gateway.payloads.has_codec:
-            return veiled_event(info, root.target, event_attributes(root.event))
+            return veiled_event(info, root.target, event_attributes(root.event, shown))
         return _decoded(root, gateway.reading.namespace(root.run.namespace if root.run else None), info)
 
 
@@ -135,7 +137,7 @@ async def _decoded(root: EventValue, namespace: str, info: Info) -> Json:
     readable = await info.context.loaders.readable(namespace, [payload_of(each) for each in slots])
     for slot, each in zip(slots, readable, strict=True):
         slot.CopyFrom(PayloadProto(metadata=each.metadata, data=each.data))
-    return veiled_event(info, root.target, event_attributes(copy))
+    return veiled_event(info, root.target, event_attributes(copy, shown))
 
 
 @strawberry.type

@@ -26,6 +26,8 @@ from app.api.types.family import Family
 from app.api.types.progress import Blocker, Phase, Progress
 from app.api.types.values import NOT_DECODED, shown, shown_single
 from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_object, without_reason
+from app.gateway.seeing import said, shown_attributes
+from app.gateway.seeing import shown as shown_id
 from app.model import ActivityStatus, WorkflowStatus, milliseconds
 from app.progress import OF_CLOSED, closed_progress
 
@@ -65,7 +67,12 @@ class Withheld:
 @strawberry.type(description="A run of a workflow.")
 class WorkflowExecution(Node, Contents, Family, Answers):
     namespace: str
-    workflow_id: str
+
+    @strawberry.field(metadata=reads("workflow_id", of=shown_id))
+    @staticmethod
+    def workflow_id(root: Row) -> str:
+        return shown_id(root.workflow_id)
+
     run_id: strawberry.ID
     workflow_type: str
     task_queue: str
@@ -102,7 +109,7 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     @strawberry.field(graphql_type=JSON, description=WITHHELD_KEYS, metadata=reads("search_attributes", *KIND))
     @staticmethod
     def search_attributes(root: Row, info: Info) -> Any:
-        return veiled_object(info, target_of(root), Part.SEARCH_ATTRIBUTES, root.search_attributes)
+        return veiled_object(info, target_of(root), Part.SEARCH_ATTRIBUTES, shown_attributes(root.search_attributes))
 
     @strawberry.field(description="What a policy withholds from you of this run: empty where you see all of it.")
     @staticmethod
@@ -188,7 +195,7 @@ class WorkflowExecution(Node, Contents, Family, Answers):
             return ()
         found = await info.context.gateway.reading.blockers(await view_of(root, info))
         seen = exposure(info, target_of(root), Part.FAILURE)
-        return [replace(each, message=without_reason(seen, each.message)) for each in found]
+        return [replace(each, message=said(without_reason(seen, each.message))) for each in found]
 
     @strawberry.field(graphql_type=list[Phase] | None, description=UNREADABLE, extensions=projected("phases"))
     @staticmethod

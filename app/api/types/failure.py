@@ -14,6 +14,7 @@ from app.api.context import Info
 from app.api.node import Bound
 from app.api.types.values import NOT_DECODED, decoded, shown_single
 from app.api.veil import MASK, WITHHELD, exposure, instead
+from app.gateway.seeing import said as plainly
 from app.model import FailureKind
 
 FailureValue = Bound[model.Failure]
@@ -37,7 +38,7 @@ class Failure:
     def message(root: Root, info: Info) -> str | Awaitable[str | None] | None:
         if exposure(info, root.ref, Part.FAILURE) is not Exposure.SHOWN:
             return MASK
-        return _said(root, info, "message", root.value.message)
+        return _said(root, info, "message", plainly(root.value.message))
 
     @strawberry.field(graphql_type=str | None, description=f"Decoded where a codec hides it. {WITHHELD}")
     @staticmethod

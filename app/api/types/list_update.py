@@ -15,6 +15,7 @@ from app.api.types.execution import WorkflowExecution
 from app.api.types.update import Gap
 from app.cursors import seal, unseal
 from app.gateway.live_lists import ListStep
+from app.gateway.seeing import shown
 from app.hub.list_diff import Difference, difference
 from app.hub.matches import AlertStep, RunStep
 from app.model import AlertChangeKind, ChangeKind, LogPlace
@@ -87,7 +88,7 @@ def change_update(step: RunStep, context: Context) -> tuple[ChangeUpdate, str]:
         cursor=cursor,
         kind=change.kind if change else None,  # type: ignore[arg-type]
         namespace=change.ref.namespace if change else None,
-        workflow_id=change.ref.workflow_id if change else None,
+        workflow_id=shown(change.ref.workflow_id) if change else None,
         run_id=strawberry.ID(change.ref.run_id) if change else None,
         execution=step.subject,  # type: ignore[arg-type]
         gap=_gap(step.gap, cursor),

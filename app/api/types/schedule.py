@@ -20,6 +20,7 @@ from app.api.types.execution import WorkflowExecution
 from app.api.types.values import NOT_DECODED, decoded
 from app.api.veil import MASK, WITHHELD, WITHHELD_KEYS, exposure, veiled_object
 from app.cluster import OverlapPolicy
+from app.gateway.seeing import shown as shown_id
 from app.model import WorkflowStatus
 
 
@@ -97,9 +98,12 @@ class SchedulePolicies:
 @strawberry.type(description="The workflow that a schedule starts. Timeouts are null where there is no bound.")
 class ScheduleAction:
     workflow_type: str
-    workflow_id: str = strawberry.field(
-        description="Workflow ids of the runs begin with this and go on with the time they were due."
-    )
+
+    @strawberry.field(description="Workflow ids of the runs begin with this and go on with the time they were due.")
+    @staticmethod
+    def workflow_id(root: strawberry.Parent[cluster.ScheduleAction]) -> str:
+        return shown_id(root.workflow_id)
+
     task_queue: str
     summary: str | None
     details: str | None
@@ -159,7 +163,7 @@ class ScheduleRun:
     @strawberry.field
     @staticmethod
     def workflow_id(root: strawberry.Parent[cluster.ScheduleRun]) -> str:
-        return root.ref.workflow_id
+        return shown_id(root.ref.workflow_id)
 
     @strawberry.field(description="The first run of its chain.")
     @staticmethod
@@ -180,7 +184,12 @@ class ScheduleRun:
 )
 class Schedule:
     namespace: str
-    schedule_id: str
+
+    @strawberry.field
+    @staticmethod
+    def schedule_id(root: strawberry.Parent[ScheduleValue]) -> str:
+        return shown_id(root.row.schedule_id)
+
     workflow_type: str = strawberry.field(description="The type of workflow that it starts.")
     spec: ScheduleSpec
     paused: bool

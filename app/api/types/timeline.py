@@ -19,6 +19,7 @@ from app.api.types.activity import Activity
 from app.api.types.failure import Failure
 from app.api.types.values import NOT_DECODED, shown, shown_single
 from app.api.veil import WITHHELD, exposure
+from app.gateway.seeing import shown as shown_id
 from app.model import TimelineKind, TimelineStatus, milliseconds
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class TimelineItem(Node):
     @staticmethod
     def detail(root: Root, info: Info) -> JSON:
         found = dict(root.value.detail)
+        if isinstance(workflow_id := found.get("workflowId"), str):
+            found["workflowId"] = shown_id(workflow_id)
         if exposure(info, root.ref, Part.FAILURE) is not Exposure.SHOWN:
             found.pop("cause", None)
         return found  # type: ignore[return-value]

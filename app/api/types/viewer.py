@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from app.access import Action, Grant, Identity, Role, Tag, Tree
+from app.gateway.seeing import shown
 
 
 @strawberry.type(description="The only runs that a watch token speaks of: a run's tree, or those with a tag.")
@@ -22,7 +23,7 @@ class WatchGrant:
         tree = grant.runs if isinstance(grant.runs, Tree) else None
         tag = grant.runs if isinstance(grant.runs, Tag) else None
         return cls(
-            workflow_id=tree.workflow_id if tree else None,
+            workflow_id=shown(tree.workflow_id) if tree else None,
             run_id=strawberry.ID(tree.run_id) if tree else None,
             tag_key=tag.key if tag else None,
             tag_value=tag.value if tag else None,

@@ -1,0 +1,41 @@
+"""What a caller calls a run, and which run is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from app.access import Identity
+from app.access.workflow_ids import WorkflowIds
+from app.model import Execution
+
+
+class Name(NamedTuple):
+    """What a caller calls a run; without a run id, the latest run of the workflow id."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str | None
+
+
+def meanings(ids: WorkflowIds, identity: Identity, name: Name) -> Sequence[Name]:
+    """The names in Temporal that the caller may mean by this one, the likelier first."""
+    return [name._replace(workflow_id=each) for each in ids.meant(identity, name.workflow_id)]
+
+
+def best(rows: Sequence[Execution | BaseException | None]) -> Execution | BaseException | None:
+    """The first that is there; an error stands only where nothing else does."""
+    there = next((row for row in rows if isinstance(row, Execution)), None)
+    return there or next((row for row in rows if row is not None), None)
+
+
+def merged(row: Execution, now: Execution) -> Execution:
+    """What Temporal says now, with what only the index knows."""
+    return replace(
+        now,
+        previous_run_id=now.previous_run_id or row.previous_run_id,
+        next_run_id=now.next_run_id or row.next_run_id,
+        failure_type=now.failure_type or row.failure_type,
+        failure_message=now.failure_message or row.failure_message,
+    )

@@ -1,0 +1,85 @@
+"""What a statement sees of the tenants' rows, whatever it asks for: Postgres holds it to that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import asyncpg
+
+PLATFORM, CALLER = "tideline_platform", "tideline_caller"
+"""The roles in Postgres: the first sees every tenant, the second the scope that is set, and writes nothing."""
+
+
+class Sight(NamedTuple):
+    """The rows of a tenant, of all its environments where that is None. Without a tenant there are none."""
+
+    tenant: str | None = None
+    environment: str | None = None
+    is_everything: bool = False
+
+
+def schema_of(environment: str | None) -> str:
+    """Where those find their runs who see one environment of a tenant, or all of them."""
+    return "tideline_tenants" if environment is None else "tideline_callers"
+
+
+EVERYTHING = Sight(is_everything=True)
+NOTHING = Sight()
+
+_caller: ContextVar[Sight] = ContextVar("sight", default=NOTHING)
+
+
+def of_caller() -> Sight:
+    """What whoever is served right now sees; nothing, where that was never said."""
+    return _caller.get()
+
+
+@contextmanager
+def seeing(sight: Sight) -> Iterator[None]:
+    """Serve somebody who sees this, here and in the tasks that begin here."""
+    before = _caller.set(sight)
+    try:
+        yield
+    finally:
+        _caller.reset(before)
+
+
+_SEE = (
+    "select set_config('role', $1, false), set_config('tideline.tenant', $2, false),"
+    " set_config('tideline.environment', $3, false), set_config('search_path', $4, false)"
+)
+
+
+class Session(asyncpg.Connection):
+    """A connection that knows what it sees, so that only a change of that costs a round trip."""
+
+    __slots__ = ("_path", "_sight")
+    _path: str
+    _sight: Sight | None
+
+    async def begin(self) -> None:
+        """For a connection that was just made."""
+        self._sight = None
+        self._path = await self.fetchval("select current_setting('search_path')")  # type: ignore[no-untyped-call]
+
+    def sees(self, sight: Sight) -> bool:
+        """Whether it does already."""
+        return sight == self._sight
+
+    async def see(self, sight: Sight) -> None:
+        """See this from now on."""
+        if sight == self._sight:
+            return
+        if self.is_in_transaction():  # type: ignore[no-untyped-call]
+            raise RuntimeError(f"A transaction that sees {self._sight} was asked to see {sight}.")
+        self._sight = None
+        await self.execute(_SEE, *self._settings(sight))
+        self._sight = sight
+
+    def _settings(self, sight: Sight) -> tuple[Any, ...]:
+        if sight.is_everything:
+            return PLATFORM, "", "", self._path
+        return CALLER, sight.tenant or "", sight.environment or "", f"{schema_of(sight.environment)}, {self._path}"
