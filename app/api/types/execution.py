@@ -28,7 +28,7 @@ from app.api.types.values import NOT_DECODED, shown, shown_single
 from app.api.veil import WITHHELD, WITHHELD_KEYS, exposure, target_of, veiled_object, without_reason
 from app.gateway.seeing import said, shown_attributes
 from app.gateway.seeing import shown as shown_id
-from app.model import ActivityStatus, WorkflowStatus, milliseconds
+from app.model import ActivityStatus, WorkflowStatus
 from app.progress import OF_CLOSED, closed_progress
 
 Row = strawberry.Parent[model.Execution]
@@ -38,7 +38,7 @@ KIND = ("workflow_type", "tenant", "environment")
 
 
 def lasted(start: datetime, close: datetime | None) -> float:
-    return milliseconds(start, close or datetime.now(UTC))
+    return ((close or datetime.now(UTC)) - start).total_seconds() * 1000
 
 
 @strawberry.type(description="An activity that undoes earlier work: its summary or id begins with `compensate`.")
