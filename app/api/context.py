@@ -16,8 +16,8 @@ from strawberry.extensions import FieldExtension
 from app.access import Identity
 from app.api.compiled import Loaded, Told
 from app.gateway import Caller, Gateway
-from app.gateway.asking import Interface
-from app.gateway.starting import LONGEST_WAIT
+from app.gateway.reading.asking import Interface
+from app.gateway.starting.starting import LONGEST_WAIT
 from app.model import Execution, ExecutionRef, Payload, Projection, RunView, WorkflowStatus
 from app.store.archive import Archived, ProjectionParts
 from app.store.relations import Children, Neighbours, Window

@@ -6,8 +6,8 @@ import strawberry
 
 from app import access, cluster, model
 from app.alerting import AlertKind, Severity
-from app.gateway.abilities import WorkflowAction
-from app.gateway.orders import ResetPoint
+from app.gateway.acting.abilities import WorkflowAction
+from app.gateway.acting.orders import ResetPoint
 from app.model import options
 from app.store.stats import StatsBucket, StatsGroup
 from app.temporal.resets import Replayed

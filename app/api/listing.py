@@ -14,7 +14,7 @@ from app.access import Identity
 from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, Edges, size
 from app.cursors import unseal
 from app.errors import BadUserInput
-from app.gateway.listing import Lists
+from app.gateway.reading.listing import Lists
 from app.model import Page
 from app.store.listing import Count, Filter, Listing, Order, Position
 

@@ -2,7 +2,7 @@
 
 from app.gateway.caller import Caller
 from app.gateway.gateway import Gateway
-from app.gateway.reading import Reading
-from app.gateway.watching import Watching
+from app.gateway.reading.reading import Reading
+from app.gateway.watching.watching import Watching
 
 __all__ = ["Caller", "Gateway", "Reading", "Watching"]

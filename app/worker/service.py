@@ -21,7 +21,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymen
 
 from app.bus import Bus
 from app.errors import ConfigurationError
-from app.gateway.house import House
+from app.gateway.hosted.house import House
 from app.log import logger
 from app.settings import Settings, temporal_connection
 from app.store.database import Database

@@ -31,7 +31,8 @@ class Entry:
     imports it, so that the gateway does without the libraries of activities."""
     house_activities: str | None = None
     """In their place, of activities that work on Tideline's own database: `module:function`, an async one that takes
-    the worker's `AsyncExitStack` and `app.gateway.house.House`. A worker without DATABASE_URL leaves them to others."""
+    the worker's `AsyncExitStack` and `app.gateway.hosted.house.House`. A worker without DATABASE_URL leaves them to
+    others."""
     check: Check | None = None
     """What the types of the input cannot say: paths and sentences of what is wrong with an input."""
     phases: tuple[str, ...] = ()

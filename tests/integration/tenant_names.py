@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from app.api.node import Bound, node_id, node_id_of
 from app.cursors import seal
-from app.gateway.consistency import Written
+from app.gateway.acting.consistency import Written
 from app.model import (
     Activity,
     ActivityStatus,

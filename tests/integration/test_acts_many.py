@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
 
 from app.access import Role
-from app.gateway.many import MAX_MANY
+from app.gateway.batches.many import MAX_MANY
 from tests.conftest import TEMPORAL
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 from tests.integration.states import Handle, Stage

@@ -17,7 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app.access import Identity, Role, Scope
 from app.alerting import AlertKind, Rule
-from app.gateway.alerts import AlertReading
+from app.gateway.reading.alerts import AlertReading
 from app.indexer.alerter import Alerter
 from app.model import Execution, WorkflowStatus
 from app.store import Filter, Listing, Watermarks

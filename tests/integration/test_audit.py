@@ -10,9 +10,9 @@ import pytest
 
 from app.access import Action, Identity, Role
 from app.gateway import Caller
-from app.gateway.intent import Attempt, Done, Intent, Plan
-from app.gateway.once import Once
-from app.gateway.recording import Recording
+from app.gateway.acting.intent import Attempt, Done, Intent, Plan
+from app.gateway.acting.once import Once
+from app.gateway.acting.recording import Recording
 from app.store.audit import Audit, AuditEntry, AuditFilter
 from app.store.database import Database
 from app.store.idempotency import Idempotency

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from temporalio.worker import Worker
 
-from app.gateway import histories
+from app.gateway.reading import histories
 from app.model import Execution, ExecutionRef, Projection, WorkflowStatus
 from app.store import Archive, Executions
 from tests.conftest import TemporalServer

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.alerting import AlertKind, Finding, Rule
-from app.gateway.insights import Cache
+from app.gateway.reading.insights import Cache
 from app.hub.streams import progresses
 from app.model import ExecutionRef, Profile, ProgressSource, WorkflowStatus
 from app.store.alerts import Alerts

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import DeadlineExceeded
-from app.gateway.listing import Lists
+from app.gateway.reading.listing import Lists
 from app.store import Database, Executions, Listing
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 from tests.integration.test_store_executions import NOON, closed, execution

@@ -14,8 +14,8 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from app.access import Role
 from app.errors import DatabaseUnavailable
 from app.gateway import Caller
-from app.gateway.starting import Beginning
-from app.gateway.wanted import StartWanted
+from app.gateway.starting.starting import Beginning
+from app.gateway.starting.wanted import StartWanted
 from app.model import Json
 from app.store.idempotency import Idempotency
 from app.temporal import starts

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.worker import Worker
 
 from app.api.types.update import sealed
-from app.gateway import polling
+from app.gateway.watching import polling
 from app.model import Cursor
 from tests.conftest import TemporalServer
 from tests.integration.chains import Chain, Waiting

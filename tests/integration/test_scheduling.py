@@ -13,7 +13,7 @@ from temporalio.client import ScheduleHandle
 from app.access import Identity, Role
 from app.cluster.schedule_change import ScheduleChange
 from app.gateway import Caller
-from app.gateway.schedule_names import ScheduleName
+from app.gateway.schedules.schedule_names import ScheduleName
 from tests.conftest import TemporalServer
 from tests.integration.gateways import ANYBODY, Host, member
 from tests.waiting import eventually

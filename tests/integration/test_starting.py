@@ -16,7 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app.access import Identity, Role
 from app.errors import BadUserInput, DeadlineExceeded
-from app.gateway.consistency import Consistency, token_of
+from app.gateway.acting.consistency import Consistency, token_of
 from app.model import Execution, Json
 from app.store.executions import Executions
 from tests.conftest import TemporalServer

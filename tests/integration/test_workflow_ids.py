@@ -17,7 +17,7 @@ from app.api.engine import Operation
 from app.cursors import seal
 from app.errors import BadUserInput, DeadlineExceeded
 from app.gateway import Caller
-from app.gateway.consistency import Consistency, Written
+from app.gateway.acting.consistency import Consistency, Written
 from app.gateway.seeing import serving
 from app.model import NOBODY
 from app.settings import Settings

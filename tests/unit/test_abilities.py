@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.access import Action, Identity, Role, Scope
-from app.gateway.abilities import WorkflowAction, available_actions
+from app.gateway.acting.abilities import WorkflowAction, available_actions
 from app.model import Execution, WorkflowStatus
 from app.temporal.capabilities import Capabilities
 

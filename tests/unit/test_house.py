@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ _ROOMS_BY_TIER = (
     ("__main__",),
 )
 TIERS = {room: tier for tier, rooms in enumerate(_ROOMS_BY_TIER) for room in rooms}
+_GATEWAYS_ROOMS_BY_TIER = (
+    ("caller", "health", "naming", "quotas", "seeing"),
+    ("reading",),
+    ("watching", "acting"),
+    ("starting", "batches"),
+    ("schedules", "hosted"),
+    ("tenancy",),
+    ("gateway",),
+)
+GATEWAYS_TIERS = {room: tier for tier, rooms in enumerate(_GATEWAYS_ROOMS_BY_TIER) for room in rooms}
 FILES = sorted(APP.rglob("*.py"))
 SQL = re.compile(
     r"\b(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|create\s+(table|index|schema))\b", re.I | re.S
@@ -37,12 +48,18 @@ def room_of(path: Path) -> str:
     return path.relative_to(APP).parts[0].removesuffix(".py")
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that the file imports, wherever it does."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -86,6 +103,18 @@ def test_arrows_point_down(path: Path) -> None:
         if module.startswith("app."):
             other = module.split(".")[1]
             assert other == room or TIERS[other] < TIERS[room], f"{named(path)} must not import {module}"
+
+
+@pytest.mark.parametrize("path", sorted((APP / "gateway").rglob("*.py")), ids=named)
+def test_arrows_point_down_between_the_gateways_rooms(path: Path) -> None:
+    room = path.relative_to(APP / "gateway").parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    for module in imports(path):
+        if module.startswith("app.gateway."):
+            other = module.split(".")[2]
+            is_below = GATEWAYS_TIERS[other] < GATEWAYS_TIERS[room]
+            assert other == room or is_below, f"{named(path)} must not import {module}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from app.cluster import Interval
 from app.cluster.schedule_change import CalendarRanges, Range, SpecChange
 from app.errors import Path
-from app.gateway.timetable import wrong_bounds, wrong_policies, wrong_spec, wrong_state
+from app.gateway.schedules.timetable import wrong_bounds, wrong_policies, wrong_spec, wrong_state
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import strawberry
 
 from app.access import Role, Tag
-from app.gateway.keys import KeyWanted
-from app.gateway.minting import DEFAULT_SECONDS, WatchWanted
+from app.gateway.tenancy.keys import KeyWanted
+from app.gateway.tenancy.minting import DEFAULT_SECONDS, WatchWanted
 
 
 @strawberry.input

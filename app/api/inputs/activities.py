@@ -6,7 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.api.inputs.starts import KEY
-from app.gateway.activities import ActivityName, ResetActivityWanted
+from app.gateway.acting.activities import ActivityName, ResetActivityWanted
 from app.temporal.activities import ActivityOptions, Failed
 
 JITTER = "The next attempt begins at a random moment within as many seconds."

@@ -10,7 +10,7 @@ from app.api.inputs.filters import WorkflowFilter
 from app.api.inputs.runs import REASON, ResetTarget
 from app.api.inputs.starts import KEY
 from app.errors import BadUserInput
-from app.gateway.mass import MassAct, reset_arguments
+from app.gateway.batches.mass import MassAct, reset_arguments
 from app.gateway.naming import Name
 
 

@@ -6,8 +6,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.api.inputs.starts import KEY
+from app.gateway.acting.orders import ResetPoint, ResetWanted, UpdateWanted
 from app.gateway.naming import Name
-from app.gateway.orders import ResetPoint, ResetWanted, UpdateWanted
 from app.temporal.resets import Replayed
 from app.temporal.updates import UpdateStage
 

@@ -22,7 +22,7 @@ from app.cluster.schedule_change import (
     StateChange,
 )
 from app.errors import Path
-from app.gateway.schedule_names import ScheduleName
+from app.gateway.schedules.schedule_names import ScheduleName
 
 UNSET: Any = strawberry.UNSET
 

@@ -7,7 +7,7 @@ from strawberry.scalars import JSON
 
 from app.api.inputs.values import json_object, storable
 from app.errors import BadUserInput
-from app.gateway.wanted import StartWanted
+from app.gateway.starting.wanted import StartWanted
 from app.model import RetryPolicy
 from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, VersioningOverride
 

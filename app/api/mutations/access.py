@@ -11,7 +11,7 @@ from app.api.inputs.access import CreateApiKeyInput, CreateWatchTokenInput, Revo
 from app.api.mutations.payloads import UserError, errors
 from app.api.types.api_key import ApiKey
 from app.api.types.watch_token import WatchToken
-from app.gateway.keys import KeyOutcome
+from app.gateway.tenancy.keys import KeyOutcome
 
 
 @strawberry.type

@@ -18,7 +18,7 @@ from app.api.mutations.payloads import TOKEN, UserError, errors, shown
 from app.api.node import Bound
 from app.api.types.activity import Activity
 from app.api.types.execution import WorkflowExecution
-from app.gateway.activities import ActivityOutcome
+from app.gateway.acting.activities import ActivityOutcome
 
 NEEDS = "Needs Temporal server 1.28, else NOT_SUPPORTED."
 

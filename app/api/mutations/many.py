@@ -26,11 +26,11 @@ from app.api.types.batch import BatchOperation
 from app.api.types.execution import WorkflowExecution
 from app.cluster import Batch
 from app.errors import BadUserInput, Refusal, TidelineError
-from app.gateway.batching import Begun, Matched
+from app.gateway.acting.orders import Deleted
+from app.gateway.batches.batching import Begun, Matched
+from app.gateway.batches.many import Each
+from app.gateway.batches.mass import MassAct
 from app.gateway.caller import Outcome
-from app.gateway.many import Each
-from app.gateway.mass import MassAct
-from app.gateway.orders import Deleted
 
 MANY = "By refs, one that goes wrong does not keep the others from their turn; by filter, a batch does it."
 

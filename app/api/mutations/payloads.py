@@ -13,8 +13,8 @@ from app.api.types.outcome import WorkflowUpdate
 from app.api.types.watch_token import WatchToken
 from app.errors import BadUserInput, Refusal
 from app.gateway.caller import Outcome
-from app.gateway.minting import DEFAULT_SECONDS, WatchWanted
 from app.gateway.seeing import said
+from app.gateway.tenancy.minting import DEFAULT_SECONDS, WatchWanted
 
 
 @strawberry.type(description="A refusal that the caller can mend.")

@@ -19,7 +19,7 @@ from app.api.mutations.payloads import TOKEN, UserError, WorkflowPayload, errors
 from app.api.node import node_id
 from app.api.types.execution import WorkflowExecution
 from app.api.types.outcome import WorkflowUpdate
-from app.gateway.orders import Deleted
+from app.gateway.acting.orders import Deleted
 from app.gateway.seeing import shown as shown_id
 
 

@@ -19,7 +19,7 @@ from app.api.inputs.schedules import (
 from app.api.mutations.payloads import UserError, errors
 from app.api.types.schedule import Schedule
 from app.errors import BadUserInput, Refusal
-from app.gateway.schedule_names import ScheduleOutcome
+from app.gateway.schedules.schedule_names import ScheduleOutcome
 
 
 @strawberry.type

@@ -11,7 +11,7 @@ from app.api.mutations.access import CreateApiKeyPayload
 from app.api.mutations.payloads import UserError, errors
 from app.api.types.api_key import ApiKey
 from app.api.types.tenant import Tenant
-from app.gateway.tenants import TenantOutcome
+from app.gateway.tenancy.tenants import TenantOutcome
 
 
 @strawberry.type

@@ -8,7 +8,7 @@ from app.api.connections import MAX_LIST, size
 from app.api.context import Info
 from app.api.inputs import TimeRange, WorkflowFilter
 from app.api.types.stats import Bottleneck, WorkflowStats
-from app.gateway.stats import StatsView
+from app.gateway.reading.stats import StatsView
 from app.store.bottlenecks import Bottleneck as BottleneckValue
 from app.store.listing import Filter
 from app.store.stats import StatsBucket, StatsGroup

@@ -13,8 +13,9 @@ from app.access import Exposure, Part
 from app.api.context import Info, view_of
 from app.api.types.outcome import WorkflowUpdate
 from app.api.veil import WITHHELD, exposure, instead, target_of
-from app.gateway import abilities, asking
-from app.gateway.abilities import WorkflowAction
+from app.gateway.acting import abilities
+from app.gateway.acting.abilities import WorkflowAction
+from app.gateway.reading import asking
 from app.temporal.updates import Update
 
 Row = strawberry.Parent[model.Execution]

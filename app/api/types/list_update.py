@@ -14,8 +14,8 @@ from app.api.types.alert import Alert
 from app.api.types.execution import WorkflowExecution
 from app.api.types.update import Gap
 from app.cursors import seal, unseal
-from app.gateway.live_lists import ListStep
 from app.gateway.seeing import shown
+from app.gateway.watching.live_lists import ListStep
 from app.hub.list_diff import Difference, difference
 from app.hub.matches import AlertStep, RunStep
 from app.model import AlertChangeKind, ChangeKind, LogPlace

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from app.gateway.stats import StatsView
+from app.gateway.reading.stats import StatsView
 from app.model import WorkflowStatus
 from app.store.bottlenecks import Bottleneck as BottleneckValue
 from app.store.stats import Stats, StatsGroup

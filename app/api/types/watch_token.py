@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from app.gateway.minting import Watch
+from app.gateway.tenancy.minting import Watch
 
 
 @strawberry.type(description="Opens a few runs to whoever holds it, for a while.")

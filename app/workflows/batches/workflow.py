@@ -118,7 +118,7 @@ WORKFLOWS = (
     Entry(
         workflow=BatchWorkflow,
         task_queue=TASK_QUEUE,
-        house_activities="app.gateway.hosting:activities",
+        house_activities="app.gateway.hosted.hosting:activities",
         is_ours=True,
     ),
 )

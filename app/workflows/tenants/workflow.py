@@ -239,7 +239,7 @@ WORKFLOWS = (
     Entry(
         workflow=TenantProvisioningWorkflow,
         task_queue=TASK_QUEUE,
-        house_activities="app.gateway.provisioning:activities",
+        house_activities="app.gateway.tenancy.provisioning:activities",
         check=problems,
         phases=PHASES,
         for_platform=True,

@@ -1,0 +1,1 @@
+"""The gateway's own workflows and what their worker needs."""

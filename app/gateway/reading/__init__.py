@@ -1,0 +1,1 @@
+"""What is asked: runs, lists, histories, relations, statistics, and what Temporal offers besides."""

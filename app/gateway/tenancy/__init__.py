@@ -1,0 +1,1 @@
+"""Who may come in: tenants, their keys, and tokens for a while."""
