@@ -66,7 +66,9 @@ async def settled(host: Host, tenant: str, mark: str, family: Names | None = Non
         job_id=batch["jobId"],
     )
     await _close(host, names, mark, family or names)
-    await host.database.execute("insert into tenants (tenant, display_name) values ($1, $2)", tenant, mark)
+    await host.database.execute(
+        "insert into tenants (tenant, display_name) values ($1, $2) on conflict do nothing", tenant, mark
+    )
     await host.database.execute(
         "insert into hand_overs (id, tenant, key_id, sealed, made_for, expires_at)"
         " values ($1, $2, $3, convert_to($4, 'UTF8'), $4, now() + interval '1 hour')",

@@ -111,6 +111,7 @@ def is_compared(root: str, arguments: str) -> bool:
     return names and not begins and "or: [" not in arguments
 
 
+@pytest.mark.timeout(400)  # some thousand requests
 @pytest.mark.parametrize("kind", ["Query", "Mutation"])
 async def test_another_tenants_things_are_not_there(town: Town, kind: str) -> None:
     """In words, and in how often Postgres and Temporal are asked, which is what takes time."""
