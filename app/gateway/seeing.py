@@ -30,6 +30,11 @@ def serving(identity: Identity, ids: WorkflowIds) -> Iterator[None]:
         _part.reset(before)
 
 
+def part() -> str:
+    """What is left out of the ids that whoever is served knows: who has the same is told the same."""
+    return _part.get()
+
+
 def shown(workflow_id: str) -> str:
     """The id of a workflow, or of a schedule, as whoever is served knows it."""
     return without(_part.get(), workflow_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from app.gateway.seeing import part
 from app.store.remembered import Remembered
 
 KEPT_BYTES = 8 * 2**20
@@ -37,14 +38,15 @@ Made = Callable[[Any, Any, Mapping[str, Any]], Any]
 
 
 class Kept:
-    """The values that were asked for last. They are found by what was loaded, which must never change."""
+    """The values that were asked for last. They are found by what was loaded, which must never change, and by how its
+    readers name workflows; a field whose value depends on more of who asks has no code of its own."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._kept: Remembered[tuple[Any, ...], tuple[Any, Written]] = Remembered(limit)
 
     def value(self, made: Made, source: Any, found: Any, arguments: Mapping[str, Any]) -> Any:
         """What `made` makes, written."""
-        key = (id(found), made, *arguments.items())
+        key = (id(found), made, part(), *arguments.items())
         try:
             held = self._kept.get(key)
         except TypeError:  # a list among the arguments
