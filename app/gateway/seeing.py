@@ -11,7 +11,7 @@ from typing import TypeVar
 from app.access import Identity
 from app.access.workflow_ids import WorkflowIds, plainly, without
 from app.model import Json
-from app.store.sight import EVERYTHING, Sight, seeing
+from app.store.sight import EVERYTHING, Sight, held, seeing
 
 T = TypeVar("T")
 
@@ -22,12 +22,8 @@ _part: ContextVar[str] = ContextVar("part", default="")
 @contextmanager
 def serving(identity: Identity, ids: WorkflowIds) -> Iterator[None]:
     """Serve this caller, here and in the tasks that begin here."""
-    before = _part.set(ids.part(identity))
-    try:
-        with seeing(sight_of(identity)):
-            yield
-    finally:
-        _part.reset(before)
+    with held(_part, ids.part(identity)), seeing(sight_of(identity)):
+        yield
 
 
 def part() -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
+T = TypeVar("T")
 PLATFORM, CALLER = "tideline_platform", "tideline_caller"
 """The roles in Postgres: the first sees every tenant, the second the scope that is set, and writes nothing."""
 
@@ -38,13 +39,20 @@ def of_caller() -> Sight:
 
 
 @contextmanager
-def seeing(sight: Sight) -> Iterator[None]:
-    """Serve somebody who sees this, here and in the tasks that begin here."""
-    before = _caller.set(sight)
+def held(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """The variable has this value, here and in the tasks that begin here."""
+    before = variable.set(value)
     try:
         yield
     finally:
-        _caller.reset(before)
+        # A stream that nobody closed ends in a context in which the value was never set.
+        with suppress(ValueError):
+            variable.reset(before)
+
+
+def seeing(sight: Sight) -> AbstractContextManager[None]:
+    """Serve somebody who sees this, here and in the tasks that begin here."""
+    return held(_caller, sight)
 
 
 _SEE = (

@@ -234,12 +234,19 @@ async def _beginning(cluster: Cluster, balancer: Cutter) -> tuple[str, int]:
         async def newest() -> int:
             return int(await connection.fetchval("select coalesce(max(position), 0) from changes"))
 
-        async with connected(f"ws://127.0.0.1:{balancer.port}/graphql") as socket:
-            async for update in socket.subscribe("subscription { workflows(first: 1) { cursor } }"):
-                return update["workflows"]["cursor"], await newest()
+        async def place() -> tuple[str, int] | None:
+            """None where something has changed meanwhile."""
+            before = await newest()
+            async with connected(f"ws://127.0.0.1:{balancer.port}/graphql") as socket:
+                async for update in socket.subscribe("subscription { workflows(first: 1) { cursor } }"):
+                    return (update["workflows"]["cursor"], before) if await newest() == before else None
+            raise AssertionError("a list has no snapshot")
+
+        found = await eventually(place, lambda found: found is not None, within=60)
+        assert found is not None
+        return found
     finally:
         await connection.close()
-    raise AssertionError("a list has no snapshot")
 
 
 def _enlist(storm: Storm, http: httpx.AsyncClient, cursor: str) -> None:
