@@ -31,6 +31,8 @@ class AuditEntry:
     detail: Mapping[str, Json] = field(default_factory=dict)
     address: str | None = None
     idempotency_key: str | None = None
+    api_key: str | None = None
+    """The id of the one that the caller came with, or that minted what the caller came with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class AuditFilter:
     run_id: str | None = None
     request_id: str | None = None
     idempotency_key: str | None = None
+    api_key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -136,6 +139,8 @@ def _conditions(filter_: AuditFilter) -> Conditions:
         conditions.add("coalesce(a.run_id, o.run_id) = {}", filter_.run_id)
     if filter_.idempotency_key is not None:
         conditions.add("a.idempotency_key = {}", filter_.idempotency_key)
+    if filter_.api_key is not None:
+        conditions.add("a.api_key = {}", filter_.api_key)
     if filter_.outcome is not None:
         conditions.add("coalesce(o.outcome, a.outcome) = {}", filter_.outcome)
     if filter_.since is not None:

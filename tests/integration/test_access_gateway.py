@@ -145,6 +145,21 @@ async def test_a_key_is_shown_once_and_kept_by_its_hash(gateway: Guarded) -> Non
         assert all(secret not in row[0] and secret[len(key["prefix"]) :] not in row[0] for row in rows)
 
 
+async def test_the_audit_tells_which_key_an_act_was_done_with(gateway: Guarded) -> None:
+    """A name is not enough: two keys may have the same."""
+    keys = [await gateway.key(Role.ADMIN), await gateway.key(Role.ADMIN)]
+    cancel = 'mutation { cancelWorkflow(input: {workflowId: "nothing"}) { userErrors { code } } }'
+    asked = "query ($key: ID) { audit(filter: {apiKeyId: $key}) { nodes { identity action apiKeyId } } }"
+    for key in keys:
+        await gateway.data(key, cancel)
+    acts = (await gateway.data(keys[0], asked))["audit"]["nodes"]
+    assert len({each["identity"] for each in acts}) == 1
+    assert len(used := {each["apiKeyId"] for each in acts}) == 2
+    for each in used:
+        [act] = (await gateway.data(keys[0], asked, key=each))["audit"]["nodes"]
+        assert (act["action"], act["apiKeyId"]) == ("cancelWorkflow", each)
+
+
 async def test_a_key_has_no_right_that_its_maker_has_not(gateway: Guarded) -> None:
     admin, operator = await gateway.key(Role.ADMIN), await gateway.key(Role.OPERATOR)
 

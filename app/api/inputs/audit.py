@@ -21,6 +21,7 @@ class AuditFilter:
     run_id: strawberry.ID | None = None
     request_id: strawberry.ID | None = None
     idempotency_key: str | None = None
+    api_key_id: strawberry.ID | None = None
     tenant: str | None = None
     environment: str | None = None
     since: datetime | None = None
@@ -36,6 +37,7 @@ class AuditFilter:
             run_id=self.run_id,
             request_id=self.request_id,
             idempotency_key=self.idempotency_key,
+            api_key=self.api_key_id,
             tenant=self.tenant,
             environment=self.environment,
             since=self.since,

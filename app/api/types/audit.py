@@ -32,6 +32,11 @@ class AuditRecord:
     def identity(root: Root) -> str:
         return root.entry.identity
 
+    @strawberry.field(description="The API key that they came with; null where it was something else.")
+    @staticmethod
+    def api_key_id(root: Root) -> strawberry.ID | None:
+        return strawberry.ID(root.entry.api_key) if root.entry.api_key else None
+
     @strawberry.field(description="From where.")
     @staticmethod
     def address(root: Root) -> str | None:

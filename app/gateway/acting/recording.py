@@ -118,6 +118,7 @@ class Recording:
             detail=detail if caller.batch is None else {**detail, "batch": caller.batch},
             address=caller.address,
             idempotency_key=idempotency_key,
+            api_key=identity.credential.key_id,
         )
 
 
