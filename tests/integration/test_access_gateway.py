@@ -154,7 +154,8 @@ async def test_the_audit_tells_which_key_an_act_was_done_with(gateway: Guarded) 
         await gateway.data(key, cancel)
     acts = (await gateway.data(keys[0], asked))["audit"]["nodes"]
     assert len({each["identity"] for each in acts}) == 1
-    assert len(used := {each["apiKeyId"] for each in acts}) == 2
+    used = {each["apiKeyId"] for each in acts}
+    assert len(used) == 2
     for each in used:
         [act] = (await gateway.data(keys[0], asked, key=each))["audit"]["nodes"]
         assert (act["action"], act["apiKeyId"]) == ("cancelWorkflow", each)

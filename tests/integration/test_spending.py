@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -68,19 +66,6 @@ async def test_operations_at_once_are_limited(temporal: TemporalServer, database
         refused = [again for answer, again in answers if "errors" in answer]
         assert refused == [1.0] * 3
         assert "errors" not in (await asked(engine, LIST))[0]
-
-
-@pytest.fixture
-def redis_url() -> Iterator[str]:
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
-    if binary is None:
-        pytest.skip("no redis-server on this machine")
-    pytest.importorskip("redis.asyncio")
-    port = free_port()
-    server = subprocess.Popen([binary, "--port", str(port), "--save", ""], stdout=subprocess.DEVNULL)
-    yield f"redis://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
 
 
 async def test_processes_share_a_budget_through_redis(redis_url: str, temporal: TemporalServer, database: str) -> None:

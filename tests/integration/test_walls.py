@@ -17,7 +17,8 @@ from app.api.admission import Admission
 from app.api.engine import Engine, Operation
 from app.bounds import Bounds
 from app.errors import Refusal
-from app.gateway import Caller, starting
+from app.gateway import Caller
+from app.gateway.starting import starting
 from app.model import ExecutionRef
 from app.settings import Settings
 from app.temporal.runs import terminate

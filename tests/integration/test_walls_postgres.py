@@ -199,22 +199,28 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("role", ["tideline_caller", "tideline_platform", "none"])
-@pytest.mark.parametrize("statement", HOSTILE)
+def _is_ones_own(statement: str) -> bool:
+    """Of the roles that are there to write and to see everything."""
+    return statement.startswith(("select * from shared", "insert", "update", "delete", "set row_security"))
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        (role, statement)
+        for role in ("tideline_caller", "tideline_platform", "none")
+        for statement in HOSTILE
+        if role == "tideline_caller" or not _is_ones_own(statement)
+    ],
+)
 async def test_the_application_cannot_take_the_wall_down(login: str, database: str, role: str, statement: str) -> None:
     await admit(login, database)
     connection = await asyncpg.connect(login)
     try:
         await connection.execute(f"set role {role}")
-        if role != "tideline_caller" and _is_ones_own(statement):
-            pytest.skip("it is there to write and to see everything")
         with pytest.raises(
             asyncpg.InsufficientPrivilegeError, match=r"permission denied|must be owner|row-level security"
         ):
             await connection.execute(statement)
     finally:
         await connection.close()
-
-
-def _is_ones_own(statement: str) -> bool:
-    return statement.startswith(("select * from shared", "insert", "update", "delete", "set row_security"))
