@@ -22,8 +22,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "live": ("--runs", "60"),
     "resuming": (),
     "starts": ("--times", "80"),
-    "lists": ("--times", "40"),
-    "stats": (),
+    "lists": ("--times", "40", "--stats"),
     "dag": ("--workflows", "60"),
 }
 DEADLINE = 300.0

@@ -149,6 +149,7 @@ async def run(sizes: list[tuple[int, int]]) -> None:
             "DATABASE_URL": database,
             "TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
             "TIDELINE_LOG_LEVEL": "error",
+            "TIDELINE_AUTH": "open",
             "TIDELINE_CONNECTIONS": "hooks=hmac://:benchmark@hooks",
             "TIDELINE_OUTBOUND_NETWORKS": "127.0.0.0/8",
         }

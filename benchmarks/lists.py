@@ -25,7 +25,8 @@ from app.model import WorkflowStatus
 from app.store import Database, Executions, Filter, Listing, Position
 from app.store.listing import Direction, Order, OrderField
 from app.store.migrations import migrate
-from benchmarks.rows import Rows, fill
+from benchmarks import stats
+from benchmarks.rows import UNTIL, Rows, fill
 from benchmarks.table import Row, machine, versions, write
 
 SMALL, LARGE = 10_000, 1_000_000
@@ -203,7 +204,7 @@ def row(name: str, few: Figure, many: Figure) -> Row:
 HEADINGS = ("list", f"{SMALL:,} runs, p50 / p95 ms", f"{LARGE:,} runs, p50 / p95 ms", "ratio of p50", "answers")
 
 
-async def main(times: int) -> None:
+async def main(times: int, *, with_stats: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="tideline-lists-") as folder:
         server = get_server(Path(folder) / "pg", cleanup_mode="delete")
         try:
@@ -211,6 +212,8 @@ async def main(times: int) -> None:
             urls = [await loaded(server.get_uri(), name, total) for name, total in (("few", SMALL), ("many", LARGE))]
             loading = time.perf_counter() - started
             rows = await compared(urls[0], urls[1], times)
+            if with_stats:
+                await stats.measure(urls[1], LARGE, UNTIL)
         finally:
             server.cleanup()
     conditions = (
@@ -226,4 +229,6 @@ async def main(times: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lists", description=__doc__)
     parser.add_argument("--times", type=int, default=TIMES, help="how often each list is asked (default: %(default)s)")
-    asyncio.run(main(parser.parse_args().times))
+    parser.add_argument("--stats", action="store_true", help="measure statistics of the same runs as well")
+    options = parser.parse_args()
+    asyncio.run(main(options.times, with_stats=options.stats))

