@@ -17,13 +17,13 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "peers": ("--seconds", "1.5"),
     "profile": (),
     "runs": (),
-    "fanout": ("--idle", "4000"),
+    "fanout": ("--idle", "3000"),
     "idle": (),
-    "live": ("--runs", "60"),
+    "live": ("--runs", "40"),
     "resuming": (),
     "starts": ("--times", "80"),
-    "lists": ("--times", "40", "--stats"),
-    "dag": ("--workflows", "60"),
+    "lists": ("--times", "24", "--stats"),
+    "dag": ("--workflows", "40"),
 }
 DEADLINE = 300.0
 

@@ -21,7 +21,7 @@ from benchmarks.fanout.servers import backends, gateway
 from benchmarks.sockets import Socket, connect
 from benchmarks.table import Row, machine, versions, write
 
-CONNECTIONS, AT_ONCE, SECONDS = 1000, 50, 8.0
+CONNECTIONS, AT_ONCE, SECONDS = 1000, 50, 6.0
 EVENTS = "subscription ($id: String!) { workflowEvents(workflowId: $id) { cursor event { eventId eventType } } }"
 FIRST_EVENTS = 2
 """That a run begins with, each an update."""
