@@ -9,7 +9,8 @@ import shutil
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,22 +99,34 @@ async def empty_database(postgres_server: str) -> str:
     return database_url(postgres_server, await create_database(postgres_server))
 
 
-@pytest.fixture(scope="session")
-async def temporal() -> AsyncIterator[TemporalServer]:
-    """A real development server with pause enabled and our search attributes registered."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=TEMPORAL,
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"],
-    )
-    await environment.client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(
-            namespace="default",
-            search_attributes=dict.fromkeys(("TenantId", "EnvironmentId"), IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
-        )
-    )
+@asynccontextmanager
+async def server_of(starting: Awaitable[WorkflowEnvironment]) -> AsyncIterator[TemporalServer]:
+    """A Temporal server that lives as long as this."""
+    environment = await starting
     yield TemporalServer(environment.client.service_client.config.target_host, environment.client)
     await environment.shutdown()
     await asyncio.sleep(0.5)  # cancelling a call and leaving at once can hang the interpreter
+
+
+def development_server(*dynamic_config: str) -> AbstractAsyncContextManager[TemporalServer]:
+    """A real development server, with these values of its dynamic configuration."""
+    options = [part for each in dynamic_config for part in ("--dynamic-config-value", each)]
+    return server_of(WorkflowEnvironment.start_local(dev_server_existing_path=TEMPORAL, dev_server_extra_args=options))
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[TemporalServer]:
+    """A real development server with pause enabled and our search attributes registered."""
+    async with development_server("frontend.WorkflowPauseEnabled=true") as server:
+        await server.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace="default",
+                search_attributes=dict.fromkeys(
+                    ("TenantId", "EnvironmentId"), IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+                ),
+            )
+        )
+        yield server
 
 
 @pytest.fixture

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from app.model.failure import RetryPolicy
+from app.model.values import Json
 
 
 class IdReusePolicy(StrEnum):
@@ -37,3 +41,24 @@ class VersioningOverride:
 
     deployment: str | None = None
     build_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOptions:
+    """What every start may say. `input` is the list of arguments; spans are in seconds, and None leaves the server's
+    default."""
+
+    input: Sequence[Json] = ()
+    memo: Mapping[str, Json] = field(default_factory=dict)
+    search_attributes: Mapping[str, Json] = field(default_factory=dict)
+    summary: str | None = None
+    details: str | None = None
+    execution_timeout: float | None = None
+    run_timeout: float | None = None
+    task_timeout: float | None = None
+    start_delay: float | None = None
+    retry_policy: RetryPolicy | None = None
+    priority: Priority | None = None
+    versioning_override: VersioningOverride | None = None
+    id_reuse_policy: IdReusePolicy = IdReusePolicy.ALLOW_DUPLICATE
+    id_conflict_policy: IdConflictPolicy = IdConflictPolicy.FAIL

@@ -4,7 +4,7 @@ else as `Temporal.call` does."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,34 +31,20 @@ from temporalio.api.workflowservice.v1 import (
 from app.errors import Conflict, Refusal
 from app.model import ExecutionRef, Json
 from app.model.failure import RetryPolicy
-from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, VersioningOverride
+from app.model.options import IdConflictPolicy, Priority, StartOptions, VersioningOverride
 from app.temporal.actions import payload, payloads
 from app.temporal.connection import Temporal
 from app.temporal.statuses import running
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """A workflow to be started. Timeouts are in seconds; None leaves the server's default."""
+class Start(StartOptions):
+    """A workflow to be started."""
 
     namespace: str
     workflow_id: str
     workflow_type: str
     task_queue: str
-    input: Sequence[Json] = ()
-    memo: Mapping[str, Json] = field(default_factory=dict)
-    search_attributes: Mapping[str, Json] = field(default_factory=dict)
-    summary: str | None = None
-    details: str | None = None
-    execution_timeout: float | None = None
-    run_timeout: float | None = None
-    task_timeout: float | None = None
-    start_delay: float | None = None
-    retry_policy: RetryPolicy | None = None
-    priority: Priority | None = None
-    versioning_override: VersioningOverride | None = None
-    id_reuse_policy: IdReusePolicy = IdReusePolicy.ALLOW_DUPLICATE
-    id_conflict_policy: IdConflictPolicy = IdConflictPolicy.FAIL
     identity: str = "tideline"
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from tests.conftest import TEMPORAL, TemporalServer
+from tests.conftest import TEMPORAL, TemporalServer, server_of
 from tests.integration.gateways import Host, hosted, member
 
 NAMESPACES = """{ namespaces { name id state retentionSeconds historyArchival visibilityArchival isGlobal activeCluster
@@ -27,10 +26,9 @@ async def host(temporal: TemporalServer, database: str) -> AsyncIterator[Host]:
 @pytest.fixture(scope="module")
 async def lesser() -> AsyncIterator[str]:
     """The address of the test server, which offers as little as an old one."""
-    environment = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=f"{TEMPORAL}-test-server")
-    yield environment.client.service_client.config.target_host
-    await environment.shutdown()
-    await asyncio.sleep(0.5)  # cancelling a call and leaving at once can hang the interpreter
+    starting = WorkflowEnvironment.start_time_skipping(test_server_existing_path=f"{TEMPORAL}-test-server")
+    async with server_of(starting) as server:
+        yield server.address
 
 
 async def test_namespaces(host: Host) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from app import metrics
 from app.bus import Bus
@@ -22,7 +21,7 @@ from app.store import Database, Executions, Watermarks
 from app.store.sources import Sources
 from app.temporal.connection import Temporal
 from app.web.checks import checks
-from tests.conftest import TEMPORAL, TemporalServer
+from tests.conftest import TemporalServer, development_server
 from tests.integration.test_store_executions import execution
 from tests.waiting import eventually
 
@@ -32,10 +31,8 @@ NAMESPACE = "default"
 @pytest.fixture
 async def other() -> AsyncIterator[Client]:
     """Another cluster, which has a namespace of the same name."""
-    environment = await WorkflowEnvironment.start_local(dev_server_existing_path=TEMPORAL)
-    yield environment.client
-    await environment.shutdown()
-    await asyncio.sleep(0.5)
+    async with development_server() as server:
+        yield server.client
 
 
 @asynccontextmanager

@@ -13,7 +13,6 @@ from typing import Any
 
 import psutil
 import pytest
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app.api.admission import Admission
@@ -22,7 +21,7 @@ from app.bounds import Bounds
 from app.model import ExecutionRef
 from app.store import Archive, Executions
 from app.temporal import reads
-from tests.conftest import TEMPORAL, TemporalServer
+from tests.conftest import TemporalServer, development_server
 from tests.integration.chains import Chain, Waiting
 from tests.integration.gateways import Host, hosted, member
 from tests.integration.indexing import World, world_of_its_own
@@ -231,13 +230,11 @@ async def test_while_temporal_is_away_closed_runs_are_whole_and_open_ones_say_wh
 
 
 async def test_while_temporal_hangs_a_page_comes_in_time(database: str) -> None:
-    own = await WorkflowEnvironment.start_local(dev_server_existing_path=TEMPORAL)
-    address = own.client.service_client.config.target_host
-    [server] = [each for each in psutil.Process().children() if address.rpartition(":")[2] in each.cmdline()]
-    async with hosted(address, database) as host:
+    async with development_server() as own, hosted(own.address, database) as host:
+        [server] = [each for each in psutil.Process().children() if own.address.rpartition(":")[2] in each.cmdline()]
         host.temporal.timeout = 1.0
         await put(Executions(host.database), Archive(host.database), ExecutionRef("default", "c", "c-run"), "sync")
-        ids = await running(TemporalServer(address, own.client), host, 40)
+        ids = await running(own, host, 40)
         server.suspend()
         try:
             async with asyncio.timeout(5):
@@ -248,8 +245,6 @@ async def test_while_temporal_hangs_a_page_comes_in_time(database: str) -> None:
     assert nodes["c"]["activities"]["nodes"]
     assert all(nodes[each]["activities"] is None for each in ids)
     assert {each["extensions"]["code"] for each in answer["errors"]} == {"TIMEOUT"}
-    await own.shutdown()
-    await asyncio.sleep(0.5)  # as the shared server's fixture does
 
 
 async def test_a_relation_that_cannot_be_asked_for_fails_alone(

@@ -11,7 +11,6 @@ import pytest
 from structlog.testing import capture_logs
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
 
 from app.errors import NotFound
 from app.hub import Hub
@@ -20,7 +19,7 @@ from app.hub.streams import events
 from app.metrics import REGISTRY
 from app.model import ExecutionRef
 from app.temporal.connection import Temporal
-from tests.conftest import TEMPORAL
+from tests.conftest import development_server
 from tests.waiting import eventually
 
 GRANTED, RUNS, SIGNALS = 2, 6, 5
@@ -30,13 +29,8 @@ TRY_AGAIN = 0.3
 @pytest.fixture(scope="module")
 async def strict() -> AsyncIterator[tuple[str, Client]]:
     """A server that holds two history polls of a namespace at once, and refuses the third."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=TEMPORAL,
-        dev_server_extra_args=["--dynamic-config-value", f"frontend.namespaceCount={GRANTED}"],
-    )
-    yield environment.client.service_client.config.target_host, environment.client
-    await environment.shutdown()
-    await asyncio.sleep(0.5)  # cancelling a call and leaving at once can hang the interpreter
+    async with development_server(f"frontend.namespaceCount={GRANTED}") as server:
+        yield server.address, server.client
 
 
 @pytest.fixture

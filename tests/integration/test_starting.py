@@ -296,7 +296,8 @@ async def test_waiting_may_take_longer_than_an_operation(temporal: TemporalServe
         host.engine._timeout = 0.5
         input_ = given(workflowType="Adder", taskQueue=worker, workflowId=an_id(), waitForResultSeconds=20)
         asking = asyncio.create_task(done(host, START, input_))
-        await asyncio.sleep(0.8)  # longer than an operation may take without waiting
+        ended, _ = await asyncio.wait([asking], timeout=0.8)  # longer than an operation may take without waiting
+        assert not ended
         await temporal.client.get_workflow_handle(str(input_["workflowId"])).signal("more", 10)
         assert (await asking)["execution"]["result"] == 10
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.access import Action, Identity, require
 from app.access.workflow_ids import SHARED, WorkflowIds
+from app.gateway.naming import within
 from app.model import Page
 from app.store.alerts import Alert, AlertFilter, AlertPosition, Alerts
 
@@ -37,15 +36,4 @@ class AlertReading:
 def scoped(identity: Identity, filter_: AlertFilter, ids: WorkflowIds) -> AlertFilter | None:
     """The filter within what the identity may see; None where it names another tenant, and for those who do not see
     every type of run, since an alert does not say of which type its run is."""
-    if identity.is_bounded:
-        return None
-    scope = identity.scope
-    for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
-        if asked is not None and seen is not None and asked != seen:
-            return None
-    return replace(
-        filter_,
-        tenant=scope.tenant or filter_.tenant,
-        environment=scope.environment or filter_.environment,
-        workflow_ids=ids.any_meant(identity, filter_.workflow_ids),
-    )
+    return None if identity.is_bounded else within(identity, filter_, ids)

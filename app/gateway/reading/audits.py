@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.access import Identity, Role
 from app.access.workflow_ids import SHARED, WorkflowIds
 from app.errors import Forbidden
+from app.gateway.naming import within
 from app.model import Page
 from app.store.audit import Act, Audit, AuditFilter
 
@@ -30,13 +29,4 @@ def _within(identity: Identity, filter_: AuditFilter, ids: WorkflowIds) -> Audit
     """The filter within what the identity may see; None where it names another tenant."""
     if not identity.roles & {Role.ADMIN, Role.PLATFORM}:
         raise Forbidden(f"{identity.subject} may not read the audit: that needs the role ADMIN or PLATFORM.")
-    scope = identity.scope
-    for asked, seen in ((filter_.tenant, scope.tenant), (filter_.environment, scope.environment)):
-        if asked is not None and seen is not None and asked != seen:
-            return None
-    return replace(
-        filter_,
-        tenant=scope.tenant or filter_.tenant,
-        environment=scope.environment or filter_.environment,
-        workflow_ids=ids.any_meant(identity, filter_.workflow_ids),
-    )
+    return within(identity, filter_, ids)

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from app.cluster import AttributeType
 from app.errors import Refusal
-from app.model import Json, RetryPolicy
-from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, VersioningOverride
+from app.model import Json
+from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, StartOptions
 from app.registry import WorkflowDefinition
 from app.temporal.connection import TENANT_ATTRIBUTES
 from app.temporal.earlier import REQUEST_MEMO
@@ -34,28 +34,14 @@ _MEANING = {
 
 
 @dataclass(frozen=True, slots=True)
-class StartWanted:
-    """What a caller wants started. `input` is the list of arguments; spans are in seconds."""
+class StartWanted(StartOptions):
+    """What a caller wants started."""
 
     workflow_type: str
     workflow_id: str | None = None
-    input: Sequence[Json] = ()
     task_queue: str | None = None
     namespace: str | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict)
-    memo: Mapping[str, Json] = field(default_factory=dict)
-    search_attributes: Mapping[str, Json] = field(default_factory=dict)
-    summary: str | None = None
-    details: str | None = None
-    execution_timeout: float | None = None
-    run_timeout: float | None = None
-    task_timeout: float | None = None
-    start_delay: float | None = None
-    retry_policy: RetryPolicy | None = None
-    priority: Priority | None = None
-    versioning_override: VersioningOverride | None = None
-    id_reuse_policy: IdReusePolicy = IdReusePolicy.ALLOW_DUPLICATE
-    id_conflict_policy: IdConflictPolicy = IdConflictPolicy.FAIL
 
 
 def wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Refusal]:
