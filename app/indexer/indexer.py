@@ -22,7 +22,7 @@ from app.indexer.pruner import PRUNE_SECONDS, Pruner
 from app.indexer.supervision import backoff, repeat
 from app.indexer.writer import CHANGES, Publish, Writer
 from app.log import logger
-from app.settings import Settings, temporal_connection
+from app.settings import Settings
 from app.store import Archive, Changes, Database, Executions, Watermarks
 from app.store.alerts import Alerts
 from app.store.batches import Batches
@@ -33,8 +33,8 @@ from app.store.profiles import Profiles
 from app.store.retention import Retention
 from app.store.sources import Sources
 from app.store.sums import Sums
-from app.temporal.connection import Temporal, Tenancy
-from app.temporal.payloads import configured
+from app.temporal.configured import temporal_of
+from app.temporal.connection import Temporal
 
 log = logger(__name__)
 
@@ -57,13 +57,7 @@ async def run(settings: Settings) -> None:
     rules = _rules(settings.alerts)
     url = str(settings.database_url)
     database = Database(url, pool_size=settings.database_pool, application_name="tideline indexer")
-    temporal = Temporal(
-        temporal_connection(),
-        settings.namespaces,
-        timeout=settings.temporal_timeout,
-        tenancy=Tenancy(settings.default_tenant, settings.default_environment),
-        payloads=configured(settings),
-    )
+    temporal = temporal_of(settings)
     await database.connect()
     try:
         await temporal.verify_namespaces()

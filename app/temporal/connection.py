@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +36,8 @@ TENANT_ATTRIBUTES = frozenset({"TenantId", "EnvironmentId"})
 _ASKED_AGAIN_AFTER = 60.0
 _RETRIED_FOR_MS = 1500
 """How long a call that finds no server is tried again before its caller hears of it."""
+_REREAD_AFTER = 30.0
+"""Seconds after which a call finds out whether certificates or the key have changed."""
 
 log = logger(__name__)
 
@@ -49,7 +51,11 @@ class Tenancy:
 
 
 class Temporal:
-    """The namespaces that we serve, over one lazily made connection that heals by itself."""
+    """The namespaces that we serve, over one lazily made connection that heals by itself.
+
+    `reread` gives the configuration anew, certificates included: where they have changed, later calls take another
+    connection, and those under way end on theirs.
+    """
 
     def __init__(
         self,
@@ -60,6 +66,7 @@ class Temporal:
         tenancy: Tenancy | None = None,
         identity: str = "tideline",
         payloads: Payloads | None = None,
+        reread: Callable[[], ClientConnectConfig] | None = None,
     ) -> None:
         self.payloads = payloads or Payloads()
         self.address = config.get("target_host", DEFAULT_ADDRESS)
@@ -80,6 +87,9 @@ class Temporal:
         )
         self._has_tenant_attributes = False
         self._asked_at = -math.inf
+        self._reread = reread
+        self.reread_after = _REREAD_AFTER
+        self._read_at = time.monotonic()
         self._service: ServiceClient | None = None
         self._connecting = asyncio.Lock()
 
@@ -88,11 +98,33 @@ class Temporal:
         return self.namespaces[0]
 
     async def service(self) -> ServiceClient:
-        if self._service is None:
+        if self._service is None or self._is_due:
             async with self._connecting:
+                if self._is_due and await self._has_changed():
+                    self._service = None
                 if self._service is None:
                     self._service = await ServiceClient.connect(self._config)
         return self._service
+
+    @property
+    def _is_due(self) -> bool:
+        return self._reread is not None and time.monotonic() - self._read_at >= self.reread_after
+
+    async def _has_changed(self) -> bool:
+        """Read the configuration anew; what cannot be read right now leaves all as it is."""
+        assert self._reread is not None
+        self._read_at = time.monotonic()
+        try:
+            config = await asyncio.to_thread(self._reread)
+        except ConfigurationError as error:
+            log.warning("temporal's configuration cannot be read anew", reason=error.message)
+            return False
+        tls, api_key = config.get("tls"), config.get("api_key")
+        if (tls, api_key) == (self._config.tls, self._config.api_key):
+            return False
+        self._config = replace(self._config, tls=tls, api_key=api_key)
+        log.info("temporal is connected to anew: its certificates or key have changed", address=self.address)
+        return True
 
     async def call(self, rpc: str, request: Message, *, timeout: float | None = None, retry: bool = True) -> Any:
         """Send one request of the workflow service.

@@ -21,11 +21,10 @@ from app.indexer.hints import RUNS
 from app.indexer.writer import CHANGES
 from app.log import logger
 from app.registry.file import configured_registry
-from app.settings import Settings, temporal_connection
+from app.settings import Settings
 from app.store.database import Database
 from app.store.migrations import SchemaState, current, verify_roles
-from app.temporal.connection import Temporal, Tenancy
-from app.temporal.payloads import configured
+from app.temporal.configured import temporal_of
 from app.web import door
 from app.web.assembly import assemble, tenant_book
 from app.web.checks import checks
@@ -68,14 +67,7 @@ async def join(settings: Settings) -> Parts:
     registry = configured_registry(settings.workflows)
     await _verify(url, is_open=door.is_open(settings))
     async with AsyncExitStack() as stack:
-        tenancy = Tenancy(settings.default_tenant, settings.default_environment)
-        temporal = Temporal(
-            temporal_connection(),
-            settings.namespaces,
-            timeout=settings.temporal_timeout,
-            tenancy=tenancy,
-            payloads=configured(settings),
-        )
+        temporal = temporal_of(settings)
         stack.push_async_callback(temporal.close)
         await temporal.verify_namespaces()
         database = Database(url, pool_size=settings.database_pool, application_name="tideline gateway")

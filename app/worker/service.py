@@ -25,8 +25,7 @@ from app.gateway.hosted.house import House
 from app.log import logger
 from app.settings import Settings, temporal_connection
 from app.store.database import Database
-from app.temporal.connection import Temporal, Tenancy
-from app.temporal.payloads import configured
+from app.temporal.configured import temporal_of
 from app.worker.connections import connections_of
 from app.worker.queues import OTHERS, Limits, hosted_queues, limits_of
 from app.worker.telemetry import runtime_of
@@ -164,13 +163,7 @@ def _are_ours(entries: Iterable[Entry]) -> bool:
 async def _house(stack: AsyncExitStack, settings: Settings) -> House:
     """What a gateway is made of."""
     url = str(settings.database_url)
-    temporal = Temporal(
-        temporal_connection(),
-        settings.namespaces,
-        timeout=settings.temporal_timeout,
-        tenancy=Tenancy(settings.default_tenant, settings.default_environment),
-        payloads=configured(settings),
-    )
+    temporal = temporal_of(settings)
     stack.push_async_callback(temporal.close)
     database = Database(url, pool_size=settings.database_pool, application_name="tideline worker")
     await database.connect()

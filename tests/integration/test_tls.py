@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -121,3 +122,23 @@ async def test_a_certificate_of_ours_lets_us_in(temporal: TemporalServer, tmp_pa
             await check(environment(address, authority, stranger.issue("somebody")))
         with pytest.raises(TemporalUnavailable):
             await check(environment(address, stranger, authority.issue("gateway")))
+
+
+async def test_a_certificate_that_was_renewed_is_taken_without_a_restart(
+    temporal: TemporalServer, tmp_path: Path
+) -> None:
+    authority, stranger = Authority(tmp_path, "authority"), Authority(tmp_path, "stranger")
+    async with fronted(temporal.address, authority) as address:
+        environ = environment(address, authority, stranger.issue("gateway"))
+        gateway = Temporal(temporal_connection(environ), timeout=3, reread=lambda: temporal_connection(environ))
+        gateway.reread_after = 0
+        try:
+            with pytest.raises(TemporalUnavailable):
+                await gateway.check()
+            shutil.move(environ["TEMPORAL_TLS_CLIENT_KEY_PATH"], tmp_path / "away")  # half way
+            with pytest.raises(TemporalUnavailable):
+                await gateway.check()
+            authority.issue("gateway")
+            await gateway.check()
+        finally:
+            await gateway.close()
