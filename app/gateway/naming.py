@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from app.access import Identity
 from app.access.workflow_ids import WorkflowIds
 from app.model import Execution
+from app.store.executions import SAME_MOMENT
+
+M = TypeVar("M", datetime, datetime | None)
 
 
 class _Scoped(Protocol):
@@ -60,8 +64,15 @@ def merged(row: Execution, now: Execution) -> Execution:
     """What Temporal says now, with what only the index knows."""
     return replace(
         now,
+        start_time=_first_told(row.start_time, now.start_time),
+        execution_time=_first_told(row.execution_time, now.execution_time),
         previous_run_id=now.previous_run_id or row.previous_run_id,
         next_run_id=now.next_run_id or row.next_run_id,
         failure_type=now.failure_type or row.failure_type,
         failure_message=now.failure_message or row.failure_message,
     )
+
+
+def _first_told(held: M, now: M) -> M:
+    """As the index keeps it, so that a list and the run itself show the same."""
+    return held if held is not None and now is not None and abs(now - held) < SAME_MOMENT else now

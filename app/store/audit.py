@@ -90,7 +90,7 @@ class Audit:
 
     async def record(self, entry: AuditEntry, concludes: int | None = None) -> int | None:
         """Write an entry, or the outcome of the one at `concludes`; its position, None where that had one already."""
-        position: int | None = await self._database.fetchval(
+        position: int | None = await self._database.everywhere.fetchval(
             f"insert into audit ({COLUMNS}, concludes) values ({placeholders(1)}, ${WIDTH + 1})"
             " on conflict (concludes) where concludes is not null do nothing returning position",
             *values_of(entry),

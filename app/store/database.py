@@ -20,7 +20,7 @@ import orjson
 from app.errors import DatabaseUnavailable
 from app.store.failures import admitted, checked_url, translated, unavailable
 from app.store.pool import Lent, Pool
-from app.store.sight import EVERYTHING, Session, Sight, of_caller
+from app.store.sight import EVERYTHING, ROUTINE, Session, Sight, of_caller
 
 Row = asyncpg.Record
 R = TypeVar("R", bound=Row)
@@ -69,8 +69,6 @@ class Database:
                 "application_name": application_name,
                 "statement_timeout": str(int(statement_timeout * 1000)),
                 "idle_in_transaction_session_timeout": "60000",
-                # A filter's values decide how a list is best read: a plan for any value would scan for rare ones.
-                "plan_cache_mode": "force_custom_plan",
                 "jit": "off",
                 # A list may be the rows of one select, then those of another: never both at once.
                 "enable_parallel_append": "off",
@@ -96,8 +94,9 @@ class Database:
 
     @property
     def everywhere(self) -> Database:
-        """The same pool, whose statements see every tenant, whoever is served."""
-        return self._seeing(_everything)
+        """The same pool, for statements that see every tenant, whoever is served, and do the same whatever their
+        values: Postgres plans them once for each connection."""
+        return self._seeing(_routine)
 
     def _seeing(self, sight: Callable[[], Sight]) -> Database:
         view = copy(self)
@@ -221,6 +220,10 @@ async def _keep(_: Connection) -> None:
 
 def _everything() -> Sight:
     return EVERYTHING
+
+
+def _routine() -> Sight:
+    return ROUTINE
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,8 @@ _KEPT_WHERE_UNKNOWN = {
     "root_workflow_id", "root_run_id", "created_by", "summary", "details", "failure_type", "failure_message",
 }  # fmt: skip
 _TIMES = {"start_time", "execution_time", "close_time"}
+SAME_MOMENT = timedelta(milliseconds=2)
+"""The sources round nanoseconds differently: two of their times that are nearer are one, and the first told holds."""
 
 
 def _merged(column: str) -> str:
@@ -40,9 +42,10 @@ def _merged(column: str) -> str:
     if column in _KEPT_WHERE_UNKNOWN:
         return f"coalesce(excluded.{column}, held.{column})"
     if column in _TIMES:
-        # The sources round nanoseconds differently; a place in the list must not depend on who wrote last.
+        # A place in the list must not depend on who wrote last.
+        apart = f"abs(extract(epoch from excluded.{column} - held.{column}))"
         return (
-            f"case when abs(extract(epoch from excluded.{column} - held.{column})) < 0.002 then held.{column}"
+            f"case when {apart} < {SAME_MOMENT.total_seconds()} then held.{column}"
             f" else coalesce(excluded.{column}, held.{column}) end"
         )
     return f"excluded.{column}"

@@ -114,7 +114,7 @@ class Idempotency:
     """Every method raises as `Database` does."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.everywhere
         self._audit = Audit(database)
 
     async def find(self, key: Key) -> bool:

@@ -15,11 +15,16 @@ PLATFORM, CALLER = "tideline_platform", "tideline_caller"
 
 
 class Sight(NamedTuple):
-    """The rows of a tenant, of all its environments where that is None. Without a tenant there are none."""
+    """The rows of a tenant, of all its environments where that is None. Without a tenant there are none.
+
+    `keeps_plans` for statements that do the same whatever their values. Lists are planned anew for each: a plan for
+    any value would scan for rare ones.
+    """
 
     tenant: str | None = None
     environment: str | None = None
     is_everything: bool = False
+    keeps_plans: bool = False
 
 
 def schema_of(environment: str | None) -> str:
@@ -28,6 +33,7 @@ def schema_of(environment: str | None) -> str:
 
 
 EVERYTHING = Sight(is_everything=True)
+ROUTINE = Sight(is_everything=True, keeps_plans=True)
 NOTHING = Sight()
 
 _caller: ContextVar[Sight] = ContextVar("sight", default=NOTHING)
@@ -57,7 +63,8 @@ def seeing(sight: Sight) -> AbstractContextManager[None]:
 
 _SEE = (
     "select set_config('role', $1, false), set_config('tideline.tenant', $2, false),"
-    " set_config('tideline.environment', $3, false), set_config('search_path', $4, false)"
+    " set_config('tideline.environment', $3, false), set_config('search_path', $4, false),"
+    " set_config('plan_cache_mode', $5, false)"
 )
 
 
@@ -88,6 +95,8 @@ class Session(asyncpg.Connection):
         self._sight = sight
 
     def _settings(self, sight: Sight) -> tuple[Any, ...]:
+        plans = "auto" if sight.keeps_plans else "force_custom_plan"
         if sight.is_everything:
-            return PLATFORM, "", "", self._path
-        return CALLER, sight.tenant or "", sight.environment or "", f"{schema_of(sight.environment)}, {self._path}"
+            return PLATFORM, "", "", self._path, plans
+        path = f"{schema_of(sight.environment)}, {self._path}"
+        return CALLER, sight.tenant or "", sight.environment or "", path, plans

@@ -26,8 +26,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app.store.migrations import migrate
 from benchmarks import runs
+from benchmarks.http import Http
 from benchmarks.peers import servers
-from benchmarks.peers.http import Http
 from benchmarks.table import Row, machine, versions, write
 
 RUNS, STEPS, TIMES, CONNECTIONS = 50, 5, 30, 16

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +19,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from app.access import Identity, Role
 from app.errors import BadUserInput, DeadlineExceeded
 from app.gateway.acting.consistency import Consistency, token_of
-from app.model import Execution, Json
+from app.model import Execution, ExecutionRef, Json
 from app.store.executions import Executions
+from app.temporal import reads
 from tests.conftest import TemporalServer
 from tests.integration.chains import Chain
 from tests.integration.gateways import ANYBODY, Host, hosted, member
@@ -150,6 +153,35 @@ async def test_every_option_reaches_temporal(host: Host, temporal: TemporalServe
     priority = started.priority
     assert (priority.priority_key, priority.fairness_key, priority.fairness_weight) == (2, "acme", 2.5)
     assert started.versioning_override.auto_upgrade
+
+
+@pytest.mark.parametrize("mutation", [START, SIGNAL])
+@pytest.mark.parametrize("delay", [None, 3.5])
+async def test_a_new_run_is_indexed_as_temporal_describes_it(host: Host, mutation: str, delay: float | None) -> None:
+    """Though nobody has described it: its id tells when it was started, and all else was given to it."""
+    told_of_itself: dict[str, Json] = {"memo": {"plan": [1, None]}, "metadata": {"customer": "c-1"}, "summary": "One"}
+    input_ = given(workflowId=an_id(), details="More", startDelaySeconds=delay, **told_of_itself)
+    if mutation is SIGNAL:
+        input_["signalName"] = "more"
+    run = (await done(host, mutation, input_))["execution"]
+    kept = await Executions(host.database).get(ExecutionRef("default", run["workflowId"], run["runId"]))
+    told = (await reads.describe(host.temporal, "default", run["workflowId"])).execution
+    assert kept is not None
+    for name in ("start_time", "execution_time"):
+        assert timedelta() <= getattr(told, name) - getattr(kept, name) < timedelta(milliseconds=1)
+    roughly = ("start_time", "execution_time", "history_length", "history_size_bytes")
+    assert replace(kept, **{name: getattr(told, name) for name in roughly}) == told
+
+
+async def test_a_repeated_start_is_answered_with_the_same_payload(host: Host) -> None:
+    mutation = START.replace("firstRunId", "firstRunId startTime executionTime createdBy memo metadata historyLength")
+    input_ = given(metadata={"customer": "c-1"}, idempotencyKey=uuid.uuid4().hex)
+    first, second = [await done(host, mutation, input_) for _ in range(2)]
+    assert (first["created"], second["created"]) == (True, False)
+    assert first["execution"] == second["execution"]
+    read = "query ($id: String!) { workflow(workflowId: $id) { startTime executionTime } }"
+    found = (await host.data(read, id=first["execution"]["workflowId"]))["workflow"]
+    assert found.items() <= first["execution"].items()
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,18 @@ async def test_nul_characters_are_stored_as_replacement_characters(db: Database)
     assert await db.fetchval("select $1::jsonb", {"a": "x\0y\\u0000"}) == {"a": "x�y\\u0000"}
 
 
+async def test_only_what_is_the_same_whatever_its_values_keeps_its_plan(db: Database) -> None:
+    for name, view, is_kept in (("own", db.everywhere, True), ("lists", db, False), ("callers", db.walled, False)):
+        sql = f"select count(*) as {name} from executions where run_id = $1"
+        async with view.connection() as connection:
+            for number in range(8):
+                await connection.fetchval(sql, str(number))
+            kept = await connection.fetchval(
+                "select generic_plans > 0 from pg_prepared_statements where statement = $1", sql
+            )
+        assert kept is is_kept, name
+
+
 async def test_a_long_statement_is_a_passed_deadline(db: Database) -> None:
     with pytest.raises(DeadlineExceeded):
         await db.fetchval("select pg_sleep(5)")

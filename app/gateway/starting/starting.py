@@ -10,7 +10,7 @@ from app.access import Action, Target, refuse, visible
 from app.errors import NotFound, Refusal, TidelineError
 from app.gateway.acting.consistency import Consistency, token_of
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan, Told
-from app.gateway.acting.outcomes import MARGIN, Outcomes, ref_of
+from app.gateway.acting.outcomes import MARGIN, Outcomes, names_of, ref_of
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.quotas import Place, Quotas
 from app.gateway.starting.planning import Planning
@@ -22,6 +22,7 @@ from app.store.executions import Executions
 from app.temporal import closing, earlier, reads, starts
 from app.temporal.connection import Temporal
 from app.temporal.earlier import REQUEST_MEMO
+from app.temporal.rows import execution_at_start
 from app.temporal.starts import AlreadyStarted, Start, Started
 from app.temporal.update_starts import update_with_start
 from app.temporal.updates import Update, stands
@@ -161,7 +162,7 @@ class Starting:
                 started, kept = await begin.send(start)
             except AlreadyStarted as refusal:
                 raise await self._named(caller, start, refusal) from refusal
-            return await self._outcomes.done(started.ref, created=started.created, **kept)
+            return await self._done(begin, start, started, kept)
 
         return Intent(
             action=Action.START,
@@ -181,6 +182,15 @@ class Starting:
             starts=True,
             target=Target(is_run=True, workflow_type=wanted.workflow_type),
         )
+
+    async def _done(self, begin: Beginning, start: Start, started: Started, kept: Mapping[str, Json]) -> Done:
+        """A start that has happened, with its run: as it was started, unless it was told something besides."""
+        row = None
+        if started.created and "update" not in begin.input:
+            row = execution_at_start(start, started.ref.run_id, self._temporal.tenancy)
+        if row is None:
+            return await self._outcomes.done(started.ref, created=started.created, **kept)
+        return Done({**names_of(started.ref), **kept}, (row,))
 
     async def _start(self, caller: Caller, wanted: StartWanted, key: str | None, request_id: str) -> Start:
         start = await self._planning.start(caller, wanted, request_id)
