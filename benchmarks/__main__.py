@@ -21,7 +21,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "idle": (),
     "live": ("--runs", "40"),
     "resuming": (),
-    "starts": ("--times", "80"),
+    "starts": ("--times", "400"),
     "lists": ("--times", "24", "--stats"),
     "dag": ("--workflows", "40"),
 }

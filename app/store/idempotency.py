@@ -1,24 +1,18 @@
 """Keys of requests that may be repeated: what was asked with each, and what came of it.
 
-Claiming a key and concluding an act are one statement each, together with the entry of the audit and, at the end,
-the row of the index, so that an act costs two round trips and either all of it is written down or nothing.
+Claiming a key and concluding an act are one statement each, together with the entry of the audit, so that an act costs
+two round trips and either all of it is written down or nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import asyncpg
-
-from app.log import logger
-from app.model import Execution, Json
+from app.model import Json
 from app.store.audit import COLUMNS, Audit, AuditEntry, placeholders, values_of
 from app.store.database import Database, Row
-from app.store.executions import RECORDING, key_of
-
-log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +70,19 @@ select coalesce($11, (select position from entry)) as position, shown.*
 from (select) as always left join shown on true
 """
 
-_CONCLUDED = f"""
-concluded as (
-    update idempotency set outcome = coalesce(outcome, $6), credited = credited or $8
-    where (tenant, environment, key) = ($2, $3, $4) and request_id = $5 and $6::jsonb is not null
-        and (outcome is null or ($8 and not credited))
+# Its commit does not wait for the disk: what a crash of Postgres takes of the last moment, the next request with the
+# key finds again, and the audit then shows an act without outcome. The claim's commit waits.
+_CONCLUDE = f"""
+with concluded as (
+    update idempotency set outcome = coalesce(outcome, $5), credited = credited or $7
+    where (tenant, environment, key) = ($1, $2, $3) and request_id = $4 and $5::jsonb is not null
+        and (outcome is null or ($7 and not credited))
     returning 1
 ), noted as (
-    insert into audit ({COLUMNS}, concludes) values ({placeholders(9)}, $7)
+    insert into audit ({COLUMNS}, concludes) values ({placeholders(8)}, $6)
     on conflict (concludes) where concludes is not null do nothing
 )
-"""
-
-# The count makes every request lock the key before the run: otherwise two with one key could wait for each other.
-# Its commit does not wait for the disk: what a crash of Postgres takes of the last moment, the next request with the
-# key and the indexer find again, and the audit then shows an act without outcome. The claim's commit waits.
-_CONCLUDE = f"""
-with {_CONCLUDED}, {RECORDING}
-select case when $4::text is null or (select count(*) from concluded) > 0 then $8 else false end,
+select case when $3::text is null or exists (select from concluded) then $7 else false end,
     set_config('synchronous_commit', 'off', true)
 """
 
@@ -166,22 +155,14 @@ class Idempotency:
         outcome: Mapping[str, Json] | None,
         entry: AuditEntry,
         position: int,
-        rows: Sequence[Execution] = (),
         *,
         created: bool = False,
     ) -> bool:
-        """Write down how an act ended, and the rows of the index that it changed. Written once, however often it is
-        tried. Of all requests with a key that `created` something, one is told so: whether this is it."""
+        """Write down how an act ended. Written once, however often it is tried. Of all requests with a key that
+        `created` something, one is told so: whether this is it."""
         scope = _scope(key) if key else (None, None, None)
-        # In the order of their keys, as everybody writes them, so that no two writers wait for each other.
-        rows = sorted(rows, key=lambda each: key_of(each.ref))
         arguments = (*scope, request_id, outcome, position, created, *values_of(entry))
-        try:
-            return bool(await self._database.fetchval(_CONCLUDE, rows, *arguments))
-        except asyncpg.ProgramLimitExceededError as error:
-            # Names too long for an index: the act is written down all the same.
-            log.error("run cannot be indexed", workflow_id=(entry.workflow_id or "")[:200], reason=str(error))
-            return bool(await self._database.fetchval(_CONCLUDE, [], *arguments))
+        return bool(await self._database.fetchval(_CONCLUDE, *arguments))
 
     async def let_go(self, key: Key, holder: str, *, untouched: bool) -> None:
         """Let others work on the key. `untouched`: this attempt has not acted, and a key with which nobody may have

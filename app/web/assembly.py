@@ -118,7 +118,7 @@ def assemble(
         runs=own.runs,
         many=Many(own.once, own.runs),
         activities=Activities(temporal, own.acts, own.reading),
-        batching=Batching(temporal, own.outcomes, own.reading, Batches(own.walled), own.batches),
+        batching=Batching(temporal, own.outcomes, own.reading, own.consistency, Batches(own.walled), own.batches),
         scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas, own.ids),
         keys=Keys(ApiKeys(own.walled), own.quotas, own.recording, own.key_changed),
         tenants=own.tenants(),
@@ -157,14 +157,15 @@ class _Shared:
         self.ids = WorkflowIds(apart=are_apart(settings))
         self.sealer = sealer or Sealer(None, Secrets(database).signing_key)
         self.book = book
-        self.quotas = Quotas(book, StoredTenants(database))
         self.executions = Executions(self.walled)
+        self.consistency = self.closing(Consistency(temporal, self.executions, self.changed))
+        self.quotas = Quotas(book, StoredTenants(database), self.consistency.settled)
         self.archive = Archive(self.walled)
         self.hub = self.closing(Hub(temporal, Archive(database).pages, on_closed=self.closed))
         self.insights = Insights(temporal, Profiles(database))
         self.reading = Reading(temporal, self.executions, self.archive, self.hub, self.insights, self.ids)
         self.recording = self.closing(Recording(Audit(database), temporal.default_namespace))
-        self.once = self.closing(Once(Idempotency(database), self.recording, self.changed))
+        self.once = self.closing(Once(Idempotency(database), self.recording, self.consistency.put))
         self.feed = self.closing(
             Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
         )
@@ -176,7 +177,6 @@ class _Shared:
             settings.max_subscriptions, settings.max_subscriptions_per_identity, self.quotas.most_subscriptions
         )
         self.matches = Matches(self.feed, Matching(self.walled), Alerts(self.walled))
-        self.consistency = Consistency(temporal, self.executions, self.changed)
         self.outcomes = Outcomes(temporal, self.once, self.reading)
         self.acts = Acts(temporal, self.outcomes, self.quotas)
         self.runs = Runs(temporal, self.acts, self.executions, self.changed)

@@ -99,7 +99,7 @@ class Names:
     @property
     def late_token(self) -> str:
         """Of a change that the index did not take."""
-        return seal("consistency", Written(*_parts(self.ref), "RUNNING", False, self.tenant, "default"))
+        return seal("consistency", Written(*_parts(self.ref), "RUNNING", self.tenant, "default"))
 
     @property
     def task_token(self) -> str:

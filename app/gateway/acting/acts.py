@@ -67,7 +67,7 @@ class Acts:
         return await self.shown(caller, told)
 
     async def perform(self, caller: Caller, name: Name, act: Act, key: str | None) -> Told:
-        with self._quotas.place() as place:
+        async with self._quotas.place() as place:
             return await self._outcomes.perform(caller, self._intent(caller, name, act, key, place))
 
     def _intent(self, caller: Caller, name: Name, act: Act, key: str | None, place: Place) -> Intent:

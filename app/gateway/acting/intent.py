@@ -45,13 +45,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a caller is told. `done` is of this request; without it `kept` is what an earlier one was told. Without
-    `is_written` the index does not have its rows yet."""
+    """What a caller is told. `done` is of this request; without it `kept` is what an earlier one was told."""
 
     kept: Mapping[str, Json]
     done: Done | None = None
     created: bool = False
-    is_written: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 An act has three steps. `prepare` checks, and plans what must stay the same when Temporal is told again; it changes
 nothing. The key is then claimed in Postgres, with a request id and the plan, in one statement with the audit's
-REQUESTED. `act` tells Temporal, under that request id. The outcome goes to the key, the audit and the index in one
-statement. Whoever finds a key claimed and without an outcome acts again with the stored request id and plan.
+REQUESTED. `act` tells Temporal, under that request id. The outcome goes to the key and the audit in one statement;
+the answer waits for that, but not for the index. Whoever finds a key claimed and without an outcome acts again with
+the stored request id and plan.
 
 | it ends                                 | what is left                  | what the same request then finds          |
 |-----------------------------------------|-------------------------------|-------------------------------------------|
@@ -36,7 +37,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -45,6 +46,7 @@ from app.errors import DeadlineExceeded, RateLimited, Refusal, TidelineError
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan, Told
 from app.gateway.acting.recording import Recording, outcome_of, refusals_of
 from app.gateway.caller import Caller, Refused
+from app.model import Execution
 from app.store.audit import AuditEntry
 from app.store.idempotency import Claim, Idempotency, Key, Standing
 
@@ -70,11 +72,13 @@ class _Try:
 
 
 class Once:
-    def __init__(self, keys: Idempotency, recording: Recording, announce: Callable[[], Awaitable[object]]) -> None:
-        """`announce` tells other processes that the index has changed."""
+    def __init__(
+        self, keys: Idempotency, recording: Recording, put: Callable[[Sequence[Execution]], Awaitable[None]]
+    ) -> None:
+        """`put` has runs written to the index."""
         self._keys = keys
         self._recording = recording
-        self._announce = announce
+        self._put = put
         self._open: set[asyncio.Task[Any]] = set()
 
     async def perform(self, caller: Caller, intent: Intent) -> Told:
@@ -157,7 +161,7 @@ class Once:
                 raise await self._failed(this.entry, _mismatch(this.intent), this.claim.position)
             case Standing.DONE:
                 await self._conclude(this, "REPEATED", None)
-                return Told(this.claim.outcome or {}, is_written=False)
+                return Told(this.claim.outcome or {})
         if refused is not None and not this.claim.is_again:
             # It was let go of since we looked, and there is nothing to act with.
             await self._let_go(this, untouched=True)
@@ -168,10 +172,8 @@ class Once:
         except Exception as error:
             raise await self._undone(this, error) from error
         credited = await self._conclude(this, "OK", done)
-        is_written = bool(done.rows) and credited is not None
-        if is_written:
-            self._kept(_awaited(self._announce()))
-        return Told(done.kept, done, done.created if credited is None else credited, is_written)
+        await self._put(done.rows)
+        return Told(done.kept, done, done.created if credited is None else credited)
 
     async def _conclude(self, this: _Try, outcome: str, done: Done | None) -> bool | None:
         """Whether the caller is told that this created something; None where the outcome is not written yet."""
@@ -186,7 +188,6 @@ class Once:
                 done.kept if done else None,
                 entry,
                 this.claim.position,
-                done.rows if done else (),
                 created=done is not None and done.created,
             ),
         )
@@ -222,10 +223,6 @@ class Once:
         if refusals := refusals_of(error):
             return Refused(*refusals)
         return _worded(error, NOT_DONE, happened=False) if isinstance(error, TidelineError) else error
-
-
-async def _awaited(work: Awaitable[object]) -> None:
-    await work
 
 
 def _permit(caller: Caller, intent: Intent) -> None:

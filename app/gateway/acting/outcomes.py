@@ -47,7 +47,7 @@ class Outcomes:
             what = f"The run of workflow {told.kept.get('workflowId')!r} that this key stands for"
             gone = Refusal("NOT_FOUND", f"{what} has been forgotten. It was done; the key does nothing again.")
             return Outcome(refusals=(gone,))
-        return Outcome(execution, told.created, token=token_of(execution, is_indexed=told.is_written))
+        return Outcome(execution, told.created, token=token_of(execution))
 
     async def _execution(self, caller: Caller, told: Told) -> Execution | None:
         if told.done is not None and told.done.rows:

@@ -221,9 +221,7 @@ class Runs:
         except Refused as refused:
             return Deleted(refusals=refused.refusals)
         ref = ref_of(told.kept)
-        return Deleted(
-            ref, bool(told.kept["terminated"]), token=token_of_deleted(caller.identity, ref, is_indexed=True)
-        )
+        return Deleted(ref, bool(told.kept["terminated"]), token=token_of_deleted(caller.identity, ref))
 
     def _telling(self, tell: Tell) -> Callable[[ExecutionRef, Attempt], Awaitable[Done]]:
         async def work(ref: ExecutionRef, attempt: Attempt) -> Done:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from app.access import Action, may
 from app.cluster import Batch
 from app.errors import NotFound, Refusal, TidelineError
-from app.gateway.acting.consistency import token_of
+from app.gateway.acting.consistency import Consistency, token_of
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan
 from app.gateway.acting.outcomes import Outcomes
 from app.gateway.batches.many import MAX_MANY, too_many
@@ -65,11 +65,18 @@ class Begun:
 
 class Batching:
     def __init__(
-        self, temporal: Temporal, outcomes: Outcomes, reading: Reading, batches: Batches, shown: BatchReading
+        self,
+        temporal: Temporal,
+        outcomes: Outcomes,
+        reading: Reading,
+        consistency: Consistency,
+        batches: Batches,
+        shown: BatchReading,
     ) -> None:
         self._temporal = temporal
         self._outcomes = outcomes
         self._reading = reading
+        self._consistency = consistency
         self._batches = batches
         self._shown = shown
 
@@ -81,6 +88,7 @@ class Batching:
             seen = self._seen(caller, act, filter_)
         except Refusal as refusal:
             return Matched(refusals=(refusal,))
+        await self._consistency.settled(caller.identity.scope)
         page = await self._reading.lists.page(caller.identity, Listing(seen, limit=SAMPLE))
         return Matched(await self._batches.count(seen), page.items)
 
@@ -110,6 +118,7 @@ class Batching:
             return {"workflowId": workflow_id_of(request_id), "batch": request_id}
 
         async def work(attempt: Attempt) -> Done:
+            await self._consistency.settled(caller.identity.scope)
             order = self._order(caller, act, filter_, rate, attempt.request_id)
             try:
                 await self._batches.begin(order)
@@ -143,7 +152,7 @@ class Batching:
             return Begun(refusals=refused.refusals)
         job_id = str(done.kept["batch"])
         run = done.done.rows[0] if done.done and done.done.rows else None
-        token = token_of(run, is_indexed=done.is_written) if run else None
+        token = token_of(run) if run else None
         return Begun(await self._shown.one(caller.identity, job_id), token=token)
 
     async def stop(self, caller: Caller, job_id: str, reason: str, key: str | None = None) -> Begun:

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from app.access import TenantBook
 from app.bus import Bus
 from app.gateway.acting.acts import Acts
+from app.gateway.acting.consistency import Consistency
 from app.gateway.acting.once import Once
 from app.gateway.acting.outcomes import Outcomes
 from app.gateway.acting.recording import Recording
@@ -48,10 +49,13 @@ async def drive(stack: AsyncExitStack, temporal: Temporal, database: Database, b
     reading = Reading(temporal, executions, archive, hub, Insights(temporal, Profiles(database)))
     recording = Recording(Audit(database), temporal.default_namespace)
     stack.push_async_callback(recording.close)
-    once = Once(Idempotency(database), recording, changed)
+    consistency = Consistency(temporal, executions, changed)
+    stack.push_async_callback(consistency.close)
+    once = Once(Idempotency(database), recording, consistency.put)
     stack.push_async_callback(once.close)
     tenants = Tenants(database)
-    acts = Acts(temporal, Outcomes(temporal, once, reading), Quotas(TenantBook(tenants.find, tenants.many), tenants))
+    quotas = Quotas(TenantBook(tenants.find, tenants.many), tenants, consistency.settled)
+    acts = Acts(temporal, Outcomes(temporal, once, reading), quotas)
     return Driver(Batches(database), Runs(temporal, acts, executions, changed))
 
 

@@ -108,7 +108,7 @@ class Scheduling:
             search_attributes={**(change.search_attributes or {}), **attributes},
         )
         try:
-            with self._quotas.place() as place:
+            async with self._quotas.place() as place:
                 if trigger:
                     await place.take(tenant)
                 await schedule_changes.create(
@@ -270,7 +270,7 @@ class Scheduling:
     async def _place(self, caller: Caller, name: ScheduleName) -> AsyncIterator[None]:
         """For a run that the schedule starts at the caller's word; its tenant must have one."""
         tenant = (await self._visible(caller, name)).schedule.tenant
-        with self._quotas.place() as place:
+        async with self._quotas.place() as place:
             if tenant is not None:
                 await place.take(tenant)
             yield

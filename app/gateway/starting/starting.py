@@ -137,7 +137,7 @@ class Starting:
         return await self._outcomes.shown(caller, told)
 
     async def perform(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Told:
-        with self._quotas.place() as place:
+        async with self._quotas.place() as place:
             return await self._outcomes.perform(caller, self._intent(caller, wanted, key, begin, place))
 
     def _intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning, place: Place) -> Intent:
@@ -238,11 +238,8 @@ class Starting:
         except TidelineError as error:
             log.warning("a started run cannot be waited for", reason=error.message)
             return outcome
-        try:
-            await self._consistency.write([now])
-        except TidelineError:
-            return replace(outcome, execution=now, token=token_of(now, is_indexed=False))
-        return replace(outcome, execution=now, token=token_of(now, is_indexed=True))
+        await self._consistency.put([now])
+        return replace(outcome, execution=now, token=token_of(now))
 
 
 def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
