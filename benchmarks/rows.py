@@ -140,7 +140,7 @@ async def fill(url: str, rows: Rows) -> None:
             for index in indexes:
                 await connection.execute(index)
                 _say("i")
-        await connection.execute("vacuum (analyze) executions, attributes, execution_counts")
+        await connection.execute("vacuum (analyze) executions, attributes, execution_counts, execution_totals")
         _say("\n")
     finally:
         await connection.close()

@@ -8,6 +8,7 @@ kept in a histogram: counts and averages are exact, percentiles right to 1 %.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -82,19 +83,31 @@ class Stats:
     def duration_ms(self, share: float) -> float | None:
         return percentile(self.buckets, self.sizes, share)
 
-    def plus(self, other: Stats) -> Stats:
-        counts = dict(self.counts)
-        for status, count in other.counts.items():
-            counts[status] = counts.get(status, 0) + count
-        return replace(
-            self,
-            counts=counts,
-            seconds=self.seconds + other.seconds,
-            first_start=min(self.first_start, other.first_start),
-            last_start=max(self.last_start, other.last_start),
-            buckets=self.buckets + other.buckets,
-            sizes=self.sizes + other.sizes,
-        )
+
+class _Sum:
+    """What the rows of one group come to, a row at a time."""
+
+    def __init__(self) -> None:
+        self._counts: dict[WorkflowStatus, int] = {}
+        self._seconds = 0.0
+        self._first, self._last = EVER[1], EVER[0]
+        self._buckets: list[int] = []
+        self._sizes: list[int] = []
+
+    def add(self, row: Row) -> None:
+        status = WorkflowStatus(row["status"])
+        self._counts[status] = self._counts.get(status, 0) + row["runs"]
+        self._seconds += float(row["seconds"])
+        if row["first_start"] is not None:
+            self._first = min(self._first, row["first_start"])
+            self._last = max(self._last, row["last_start"])
+        if row["buckets"] is not None:
+            self._buckets += row["buckets"]
+            self._sizes += row["sizes"]
+
+    def stats(self, key: Key, bucket_start: datetime | None) -> Stats:
+        buckets, sizes = tuple(self._buckets), tuple(self._sizes)
+        return Stats(key, bucket_start, self._counts, self._seconds, self._first, self._last, buckets, sizes)
 
 
 _LIVE = """
@@ -126,6 +139,10 @@ from (
 group by {columns}, bucket_start
 """
 
+_SUMS_AS_THEY_ARE = """
+select {columns}, bucket_start, runs::bigint, seconds, first_start, last_start, buckets, counts::bigint[] from days
+"""
+
 _DAYS = """
 with days as materialized (
     select {columns}, {trunc} as bucket_start, runs, seconds, first_start, last_start, buckets, counts
@@ -153,12 +170,12 @@ class Statistics:
             days, left = [], [(low, high)]
         sql, arguments = _question(filter_, groups, bucket, left, days)
         rows = await self._database.fetch(sql, *arguments)
-        merged: dict[tuple[Key, datetime | None], Stats] = {}
+        names = [_COLUMNS[group] if group in groups else None for group in StatsGroup]
+        sums: defaultdict[tuple[Key, datetime | None], _Sum] = defaultdict(_Sum)
         for row in rows:
-            part = _stats_of(row, groups)
-            place = (part.key, part.bucket_start)
-            merged[place] = merged[place].plus(part) if place in merged else part
-        return sorted(merged.values(), key=lambda each: (each.bucket_start or EVER[0], -each.count, each.key))
+            sums[tuple(row[name] if name else None for name in names), row["bucket_start"]].add(row)
+        found = [each.stats(*place) for place, each in sums.items()]
+        return sorted(found, key=lambda each: (each.bucket_start or EVER[0], -each.count, each.key))
 
     async def _days(self, low: datetime, high: datetime) -> list[date]:
         rows = await self._database.fetch(
@@ -214,8 +231,12 @@ def _question(
         sums = conditions_of(plain, conditions.within())
         sums.add("day = any({}::date[])", list(days))
         trunc = _truncated(bucket, "day::timestamp at time zone 'UTC'")
-        summed = _DAYS.format(columns=columns, trunc=trunc, table=_table(plain, groups), where=sums.where)
-        sql = f"{summed} {sql} union all {_SUMS.format(columns=columns)}"
+        table = _table(plain, groups)
+        summed = _DAYS.format(columns=columns, trunc=trunc, table=table, where=sums.where)
+        # Days of types are apart already: adding up would cost more than what it saves.
+        is_apart = table == "type_statistics" and bucket is StatsBucket.DAY and StatsGroup.TYPE in groups
+        parts = (_SUMS_AS_THEY_ARE if is_apart else _SUMS).format(columns=columns)
+        sql = f"{summed} {sql} union all {parts}"
     return f"{sql} limit {MAX_ROWS + 1}", conditions.arguments
 
 
@@ -228,17 +249,3 @@ def _table(plain: Filter, groups: Sequence[StatsGroup]) -> str:
 
 def _truncated(bucket: StatsBucket | None, moment: str) -> str:
     return f"date_trunc('{bucket.lower()}', {moment}, 'UTC')" if bucket else "null::timestamptz"
-
-
-def _stats_of(row: Row, groups: Sequence[StatsGroup]) -> Stats:
-    status = WorkflowStatus(row["status"])
-    return Stats(
-        key=tuple(row[_COLUMNS[group]] if group in groups else None for group in StatsGroup),
-        bucket_start=row["bucket_start"],
-        counts={status: row["runs"]},
-        seconds=float(row["seconds"]),
-        first_start=row["first_start"] or EVER[1],
-        last_start=row["last_start"] or EVER[0],
-        buckets=tuple(row["buckets"] or ()),
-        sizes=tuple(row["sizes"] or ()),
-    )
