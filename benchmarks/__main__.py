@@ -22,7 +22,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "live": ("--runs", "40"),
     "resuming": (),
     "starts": ("--times", "400"),
-    "lists": ("--times", "24", "--stats"),
+    "lists": ("--times", "20", "--stats"),
     "dag": ("--workflows", "40"),
 }
 DEADLINE = 300.0

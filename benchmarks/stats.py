@@ -35,7 +35,7 @@ from app.store.sums import Sums
 from benchmarks.rows import COLUMNS, SPAN, UNTIL, Rows, fill
 from benchmarks.table import Row, machine, versions, write
 
-TIMES = 30
+TIMES = 20
 WARM_UP = 5
 BATCH = 500
 BATCHES = 20
