@@ -19,6 +19,7 @@ from app.model import WorkflowStatus
 from app.store.database import Database, Row
 from app.store.histogram import BUCKET_SQL, percentile
 from app.store.listing import Filter, conditions_of
+from app.store.listing.conditions import Conditions
 from app.store.sums import DAY
 
 EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
@@ -144,7 +145,7 @@ select {columns}, bucket_start, runs::bigint, seconds, first_start, last_start, 
 """
 
 _DAYS = """
-with days as materialized (
+with days as {kept} (
     select {columns}, {trunc} as bucket_start, runs, seconds, first_start, last_start, buckets, counts
     from {table} {where}
 )
@@ -228,16 +229,29 @@ def _question(
         runs=" union all ".join(runs) or f"select {columns}, start_time, duration from executions where false",
     )
     if days:
-        sums = conditions_of(plain, conditions.within())
-        sums.add("day = any({}::date[])", list(days))
-        trunc = _truncated(bucket, "day::timestamp at time zone 'UTC'")
-        table = _table(plain, groups)
-        summed = _DAYS.format(columns=columns, trunc=trunc, table=table, where=sums.where)
-        # Days of types are apart already: adding up would cost more than what it saves.
-        is_apart = table == "type_statistics" and bucket is StatsBucket.DAY and StatsGroup.TYPE in groups
-        parts = (_SUMS_AS_THEY_ARE if is_apart else _SUMS).format(columns=columns)
-        sql = f"{summed} {sql} union all {parts}"
+        first, behind = _of_days(plain, groups, bucket, columns, conditions_of(plain, conditions.within()), days)
+        sql = f"{first} {sql} union all {behind}"
     return f"{sql} limit {MAX_ROWS + 1}", conditions.arguments
+
+
+def _of_days(
+    plain: Filter,
+    groups: Sequence[StatsGroup],
+    bucket: StatsBucket | None,
+    columns: str,
+    sums: Conditions,
+    days: Sequence[date],
+) -> tuple[str, str]:
+    """What goes before the question, and what joins it, to read the sums of days."""
+    sums.add("day = any({}::date[])", list(days))
+    trunc = _truncated(bucket, "day::timestamp at time zone 'UTC'")
+    table = _table(plain, groups)
+    # Reading the smaller twice would cost more than to keep what was read; the larger is read by several workers.
+    kept = "materialized" if table == "type_statistics" else "not materialized"
+    first = _DAYS.format(columns=columns, trunc=trunc, table=table, where=sums.where, kept=kept)
+    # Days of types are apart already: adding up would cost more than what it saves.
+    is_apart = table == "type_statistics" and bucket is StatsBucket.DAY and StatsGroup.TYPE in groups
+    return first, (_SUMS_AS_THEY_ARE if is_apart else _SUMS).format(columns=columns)
 
 
 def _table(plain: Filter, groups: Sequence[StatsGroup]) -> str:
