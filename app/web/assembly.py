@@ -16,6 +16,7 @@ from app.gateway.acting.consistency import Consistency
 from app.gateway.acting.once import Once
 from app.gateway.acting.outcomes import Outcomes
 from app.gateway.acting.recording import Recording
+from app.gateway.acting.rows import Rows
 from app.gateway.acting.runs import Runs
 from app.gateway.batches.batching import Batching
 from app.gateway.batches.many import Many
@@ -113,12 +114,12 @@ def assemble(
         live_lists=own.closing(LiveLists(own.feed, own.matches, own.executions, own.reading.lists)),
         jobs=own.closing(Jobs(own.operating)),
         subscriptions=own.subscriptions,
-        starting=Starting(temporal, own.executions, own.outcomes, own.planning, own.quotas, own.consistency),
-        consistency=own.consistency,
+        starting=Starting(temporal, own.executions, own.outcomes, own.planning, own.quotas, own.rows),
+        consistency=Consistency(temporal, own.executions, own.rows),
         runs=own.runs,
         many=Many(own.once, own.runs),
         activities=Activities(temporal, own.acts, own.reading),
-        batching=Batching(temporal, own.outcomes, own.reading, own.consistency, Batches(own.walled), own.batches),
+        batching=Batching(temporal, own.outcomes, own.reading, own.rows, Batches(own.walled), own.batches),
         scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas, own.ids),
         keys=Keys(ApiKeys(own.walled), own.quotas, own.recording, own.key_changed),
         tenants=own.tenants(),
@@ -158,14 +159,14 @@ class _Shared:
         self.sealer = sealer or Sealer(None, Secrets(database).signing_key)
         self.book = book
         self.executions = Executions(self.walled)
-        self.consistency = self.closing(Consistency(temporal, self.executions, self.changed))
-        self.quotas = Quotas(book, StoredTenants(database), self.consistency.settled)
+        self.rows = self.closing(Rows(self.executions, self.changed))
+        self.quotas = Quotas(book, StoredTenants(database), self.rows.settled)
         self.archive = Archive(self.walled)
         self.hub = self.closing(Hub(temporal, Archive(database).pages, on_closed=self.closed))
         self.insights = Insights(temporal, Profiles(database))
         self.reading = Reading(temporal, self.executions, self.archive, self.hub, self.insights, self.ids)
         self.recording = self.closing(Recording(Audit(database), temporal.default_namespace))
-        self.once = self.closing(Once(Idempotency(database), self.recording, self.consistency.put))
+        self.once = self.closing(Once(Idempotency(database), self.recording, self.rows.put))
         self.feed = self.closing(
             Feed(Changes(database), lambda: bus.listen(CHANGES), fallback=settings.fallback_interval)
         )

@@ -104,7 +104,7 @@ async def _last_change(host: Host, tenant: str) -> ChangeCursor:
 
 async def _close(host: Host, names: Names, mark: str, family: Names) -> None:
     events = _history(mark)
-    await host.gateway.consistency.write([_closed(names, mark, family)])
+    await host.gateway.consistency.rows.write([_closed(names, mark, family)])
     await Archive(host.database).put(names.closed_ref, project(names.closed_ref, events), events)
 
 

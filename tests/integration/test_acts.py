@@ -101,7 +101,7 @@ async def test_each_action_on_a_run_in_each_state(host: Host, stage: Stage, acti
 
 async def row(host: Host, handle: Handle, run_id: str | None = None) -> str | None:
     """The status that the index has for a run, once what was done is written there."""
-    await host.gateway.consistency.settled(ANYBODY.scope)
+    await host.gateway.consistency.rows.settled(ANYBODY.scope)
     status: str | None = await host.database.fetchval(
         "select status from executions where workflow_id = $1 and run_id = $2", handle.id, run_id or handle.run_id
     )

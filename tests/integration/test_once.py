@@ -245,7 +245,7 @@ async def test_after_a_crash_a_run_that_temporal_forgot_is_found_in_the_index(
     await crashed(host, input_, told=True)
     run = await host.gateway.reading.execution(ANYBODY, None, workflow_id, None)
     assert run is not None
-    await host.gateway.consistency.write([run])
+    await host.gateway.consistency.rows.write([run])
     await temporal.client.workflow_service.delete_workflow_execution(_deletion(workflow_id))
 
     async def is_gone() -> bool:
@@ -341,7 +341,7 @@ async def test_keys_are_forgotten_but_not_while_their_run_is_open(host: Host, te
     await host.database.execute("update idempotency set claimed_at = now() - interval '8 days', leased_until = now()")
     row = await host.gateway.reading.execution(ANYBODY, None, closing["workflowId"], None)
     assert row is not None
-    await host.gateway.consistency.write([row])
+    await host.gateway.consistency.rows.write([row])
     assert await keys.prune(9.0) == 0
     assert await keys.prune(7.0) == 1
     left = await host.database.fetchval("select workflow_id from idempotency")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from temporalio import workflow
 from temporalio.api.enums.v1 import IndexedValueType
@@ -165,7 +164,7 @@ async def test_a_new_run_is_indexed_as_temporal_describes_it(host: Host, mutatio
     if mutation is SIGNAL:
         input_["signalName"] = "more"
     run = (await done(host, mutation, input_))["execution"]
-    await host.gateway.consistency.settled(ANYBODY.scope)
+    await host.gateway.consistency.rows.settled(ANYBODY.scope)
     kept = await Executions(host.database).get(ExecutionRef("default", run["workflowId"], run["runId"]))
     told = (await reads.describe(host.temporal, "default", run["workflowId"])).execution
     assert kept is not None
@@ -364,7 +363,7 @@ async def described(host: Host) -> Execution:
     run = (await done(host, START, given()))["execution"]
     row = await host.gateway.reading.execution(ANYBODY, None, run["workflowId"], None)
     assert row is not None
-    await host.gateway.consistency.settled(ANYBODY.scope)
+    await host.gateway.consistency.rows.settled(ANYBODY.scope)
     return row
 
 
@@ -378,9 +377,8 @@ async def test_a_list_with_the_token_has_a_run_that_the_index_did_not_take(host:
 
 
 async def test_an_answer_does_not_wait_for_the_index_and_a_list_does(
-    host: Host, temporal: TemporalServer, database: str
+    host: Host, temporal: TemporalServer, database: str, owner: Any
 ) -> None:
-    owner = await asyncpg.connect(database)
     async with hosted(temporal.address, database) as other:
         async with owner.transaction():
             await owner.execute("lock table executions in share row exclusive mode")  # which lets others read
@@ -391,14 +389,13 @@ async def test_an_answer_does_not_wait_for_the_index_and_a_list_does(
             assert not (await asyncio.wait([here, elsewhere], timeout=0.3))[0]
         for each in (here, elsewhere):
             assert len((await each)["workflows"]["nodes"]) == 1
-    await owner.close()
 
 
 async def test_a_list_waits_no_longer_than_it_says(host: Host, temporal: TemporalServer) -> None:
     row = await described(host)
     await Executions(host.database).delete(row.ref)
     async with hosted("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/nothing") as away:
-        consistency = Consistency(away.temporal, Executions(host.database), asyncio.Event().wait, wait=0.3)
+        consistency = Consistency(away.temporal, Executions(host.database), away.gateway.consistency.rows, wait=0.3)
         with pytest.raises(DeadlineExceeded, match="Ask again"):
             await consistency.reached(ANYBODY, token_of(row))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -133,7 +132,7 @@ async def test_what_is_told_of_a_run_names_it_as_its_caller_does(host: Host, nam
 async def test_who_names_a_run_by_a_token_of_its_own_making_waits_as_for_nothing(host: Host, name: str) -> None:
     """A token is no secret: whoever writes one learns nothing of another's runs."""
     theirs = await started(host, OTHER, name)
-    consistency = Consistency(host.temporal, Executions(host.database.walled), asyncio.Event().wait, wait=0.3)
+    consistency = Consistency(host.temporal, Executions(host.database.walled), host.gateway.consistency.rows, wait=0.3)
     for workflow_id, run_id in ((f"globex/default/{name}", theirs["runId"]), ("sync-0", str(uuid.uuid4()))):
         forged = Written("default", workflow_id, run_id, "RUNNING", "acme", "default")
         with serving(ACME, APART), pytest.raises(DeadlineExceeded, match="Ask again"):
@@ -155,7 +154,7 @@ async def test_runs_of_nobody_are_the_platforms(temporal: TemporalServer, databa
         assert (await host.data(READ, id=name))["workflow"]["tenant"] == NOBODY
         run = await host.gateway.reading.execution(ANYBODY, None, name, None)
         assert run is not None
-        await host.gateway.consistency.write([run])
+        await host.gateway.consistency.rows.write([run])
         listed = {"workflowId": {"equals": name}}
         assert len((await host.data(LIST, filter=listed))["workflows"]["nodes"]) == 1
         for who in (ACME, member("default")):

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from app.access import Action, may
 from app.cluster import Batch
 from app.errors import NotFound, Refusal, TidelineError
-from app.gateway.acting.consistency import Consistency, token_of
+from app.gateway.acting.consistency import token_of
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan
 from app.gateway.acting.outcomes import Outcomes
+from app.gateway.acting.rows import Rows
 from app.gateway.batches.many import MAX_MANY, too_many
 from app.gateway.batches.mass import MassAct
 from app.gateway.caller import Caller, Refused
@@ -69,14 +70,14 @@ class Batching:
         temporal: Temporal,
         outcomes: Outcomes,
         reading: Reading,
-        consistency: Consistency,
+        rows: Rows,
         batches: Batches,
         shown: BatchReading,
     ) -> None:
         self._temporal = temporal
         self._outcomes = outcomes
         self._reading = reading
-        self._consistency = consistency
+        self._rows = rows
         self._batches = batches
         self._shown = shown
 
@@ -88,7 +89,7 @@ class Batching:
             seen = self._seen(caller, act, filter_)
         except Refusal as refusal:
             return Matched(refusals=(refusal,))
-        await self._consistency.settled(caller.identity.scope)
+        await self._rows.settled(caller.identity.scope)
         page = await self._reading.lists.page(caller.identity, Listing(seen, limit=SAMPLE))
         return Matched(await self._batches.count(seen), page.items)
 
@@ -118,7 +119,7 @@ class Batching:
             return {"workflowId": workflow_id_of(request_id), "batch": request_id}
 
         async def work(attempt: Attempt) -> Done:
-            await self._consistency.settled(caller.identity.scope)
+            await self._rows.settled(caller.identity.scope)
             order = self._order(caller, act, filter_, rate, attempt.request_id)
             try:
                 await self._batches.begin(order)

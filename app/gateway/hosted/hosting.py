@@ -12,10 +12,10 @@ from temporalio.exceptions import ApplicationError
 from app.access import TenantBook
 from app.bus import Bus
 from app.gateway.acting.acts import Acts
-from app.gateway.acting.consistency import Consistency
 from app.gateway.acting.once import Once
 from app.gateway.acting.outcomes import Outcomes
 from app.gateway.acting.recording import Recording
+from app.gateway.acting.rows import Rows
 from app.gateway.acting.runs import Runs
 from app.gateway.batches.driving import Driver
 from app.gateway.hosted.house import House
@@ -49,12 +49,12 @@ async def drive(stack: AsyncExitStack, temporal: Temporal, database: Database, b
     reading = Reading(temporal, executions, archive, hub, Insights(temporal, Profiles(database)))
     recording = Recording(Audit(database), temporal.default_namespace)
     stack.push_async_callback(recording.close)
-    consistency = Consistency(temporal, executions, changed)
-    stack.push_async_callback(consistency.close)
-    once = Once(Idempotency(database), recording, consistency.put)
+    rows = Rows(executions, changed)
+    stack.push_async_callback(rows.close)
+    once = Once(Idempotency(database), recording, rows.put)
     stack.push_async_callback(once.close)
     tenants = Tenants(database)
-    quotas = Quotas(TenantBook(tenants.find, tenants.many), tenants, consistency.settled)
+    quotas = Quotas(TenantBook(tenants.find, tenants.many), tenants, rows.settled)
     acts = Acts(temporal, Outcomes(temporal, once, reading), quotas)
     return Driver(Batches(database), Runs(temporal, acts, executions, changed))
 

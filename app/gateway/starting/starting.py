@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from app.access import Action, Target, refuse, visible
 from app.errors import NotFound, Refusal, TidelineError
-from app.gateway.acting.consistency import Consistency, token_of
+from app.gateway.acting.consistency import token_of
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan, Told
 from app.gateway.acting.outcomes import MARGIN, Outcomes, names_of, ref_of
+from app.gateway.acting.rows import Rows
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.quotas import Place, Quotas
 from app.gateway.starting.planning import Planning
@@ -61,14 +62,14 @@ class Starting:
         outcomes: Outcomes,
         planning: Planning,
         quotas: Quotas,
-        consistency: Consistency,
+        rows: Rows,
     ) -> None:
         self._temporal = temporal
         self._executions = executions
         self._outcomes = outcomes
         self._planning = planning
         self._quotas = quotas
-        self._consistency = consistency
+        self._rows = rows
 
     async def start(
         self, caller: Caller, wanted: StartWanted, key: str | None = None, wait: float | None = None
@@ -238,7 +239,7 @@ class Starting:
         except TidelineError as error:
             log.warning("a started run cannot be waited for", reason=error.message)
             return outcome
-        await self._consistency.put([now])
+        await self._rows.put([now])
         return replace(outcome, execution=now, token=token_of(now))
 
 
