@@ -97,8 +97,8 @@ class Names:
         return seal("run", Cursor(*_parts(self.ref), 1))
 
     @property
-    def late_token(self) -> str:
-        """Of a change that the index did not take."""
+    def own_token(self) -> str:
+        """As anybody could write one."""
         return seal("consistency", Written(*_parts(self.ref), "RUNNING", self.tenant, "default"))
 
     @property

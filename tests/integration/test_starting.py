@@ -391,6 +391,15 @@ async def test_an_answer_does_not_wait_for_the_index_and_a_list_does(
             assert len((await each)["workflows"]["nodes"]) == 1
 
 
+async def test_a_token_of_what_is_gone_holds_no_list_up(host: Host, temporal: TemporalServer) -> None:
+    answer = await done(host, START, given(workflowId=an_id()))
+    id_ = answer["execution"]["workflowId"]
+    erase = "mutation ($id: String!) { done: deleteWorkflow(input: {workflowId: $id}) { userErrors { code } } }"
+    assert await host.data(erase, id=id_) == {"done": {"userErrors": []}}
+    listed = await host.data(LIST, id=id_, token=answer["consistencyToken"])
+    assert listed == {"workflows": {"nodes": []}}
+
+
 async def test_a_list_waits_no_longer_than_it_says(host: Host, temporal: TemporalServer) -> None:
     row = await described(host)
     await Executions(host.database).delete(row.ref)

@@ -103,7 +103,7 @@ CASES: dict[str, tuple[str, ...]] = {
         'before: "<cursor>", last: 5',
         "offset: 1",
         'consistencyToken: "<token>"',
-        'consistencyToken: "<late_token>"',
+        'consistencyToken: "<own_token>"',
     ),
     "Query.workflowUpdates": (
         *(f"{each}, waitSeconds: 0" for each in _NAMED),

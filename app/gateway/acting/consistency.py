@@ -53,7 +53,7 @@ def _key(ref: ExecutionRef) -> tuple[str, str, str]:
 
 class Consistency:
     """Where the index does not have what a token stands for, the run is read from Temporal and put there, unless
-    somebody else comes first."""
+    somebody else comes first. What is gone, as what never was or is another's, is not waited for."""
 
     def __init__(
         self,
@@ -91,6 +91,8 @@ class Consistency:
         while not await self._has(written):
             try:
                 await self.rows.write([await self._asked(identity, written)])
+            except NotFound:
+                return  # It has been deleted since: there is nothing to wait for.
             except TidelineError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)

@@ -20,7 +20,8 @@ the stored request id and plan.
 |                                         |                               | the look for the earlier try, finds it    |
 | Postgres away at the outcome            | the same; the outcome follows | the outcome, or the same as above         |
 |                                         | if the process lives          |                                           |
-| crash between the outcome and the answer| the outcome                   | the outcome                               |
+| crash between the outcome and the answer| the outcome; the indexer finds| the outcome                               |
+|                                         | what the index does not have  |                                           |
 | the connection to the client is lost    | all goes on to the outcome    | the outcome, or waits for it              |
 
 Two requests with one key at once, on any gateways: where Temporal itself takes the act twice for one, both tell it
