@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from app.errors import BadUserInput
 from app.model import WorkflowStatus
 from app.store.database import Database, Row
 from app.store.histogram import BUCKET_SQL, percentile
@@ -23,8 +24,9 @@ from app.store.listing.conditions import Conditions
 from app.store.sums import DAY
 
 EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
-MAX_ROWS = 10_000
-"""Groups by status that one question may have."""
+MAX_GROUPS = 10_000
+MAX_ROWS = 50_000
+"""What one question may read of Postgres: a row for each group, span and status, and some more."""
 MAX_SPANS = 16
 """Between the summed days; where there are more, as after the first look at a long past, all runs are counted."""
 
@@ -162,8 +164,7 @@ class Statistics:
         self, filter_: Filter, groups: Sequence[StatsGroup] = (), bucket: StatsBucket | None = None
     ) -> list[Stats]:
         """The statistics of the runs that the filter finds, by group and, with `bucket`, by their time of start;
-        oldest and then largest first. At most MAX_ROWS groups and statuses are read: one more than that comes
-        where there are more."""
+        oldest and then largest first. BadUserInput where these are too many."""
         low, high = filter_.started_after or EVER[0], filter_.started_before or EVER[1]
         days = await self._days(low, high) if _is_summed(filter_, bucket) else []
         left = spans(low, high, days)
@@ -171,10 +172,14 @@ class Statistics:
             days, left = [], [(low, high)]
         sql, arguments = _question(filter_, groups, bucket, left, days)
         rows = await self._database.fetch(sql, *arguments)
+        if len(rows) > MAX_ROWS:
+            raise _too_many()
         names = [_COLUMNS[group] if group in groups else None for group in StatsGroup]
         sums: defaultdict[tuple[Key, datetime | None], _Sum] = defaultdict(_Sum)
         for row in rows:
             sums[tuple(row[name] if name else None for name in names), row["bucket_start"]].add(row)
+        if len(sums) > MAX_GROUPS:
+            raise _too_many()
         found = [each.stats(*place) for place, each in sums.items()]
         return sorted(found, key=lambda each: (each.bucket_start or EVER[0], -each.count, each.key))
 
@@ -186,6 +191,11 @@ class Statistics:
             high.astimezone(UTC).date(),
         )
         return [row["day"] for row in rows]
+
+
+def _too_many() -> BadUserInput:
+    message = f"These are more than {MAX_GROUPS:,} groups. Group by less, take a larger bucket or narrow the filter."
+    return BadUserInput(message, path=("groupBy",))
 
 
 def spans(low: datetime, high: datetime, days: Iterable[date]) -> list[tuple[datetime, datetime]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import BadUserInput
 from app.model import Execution, WorkflowStatus
 from app.store import Database, Executions
 from app.store.listing import Filter
@@ -71,6 +72,26 @@ async def test_a_summed_day_says_what_its_runs_say(db: Database) -> None:
     assert before[0][0].count == 48
     assert before[0][0].closed == 36
     assert before[0][0].duration_ms(0.5) == pytest.approx(10_000, rel=0.01)
+
+
+async def test_many_groups_are_whole_or_refused(db: Database) -> None:
+    statuses = [each for each in WorkflowStatus if each.is_closed]
+    rows = [
+        run(days, status, workflow_type=f"T{kind}")
+        for kind in range(30)
+        for days in range(1, 61)
+        for status in statuses
+    ]
+    for place in range(0, len(rows), 1000):
+        await Executions(db).record(rows[place : place + 1000])
+    statistics = Statistics(db)
+    assert sum(await sum_up(db)) == 60
+    found = await statistics.of(Filter(), [StatsGroup.TYPE], StatsBucket.DAY)
+    assert {each.count for each in found} == {len(statuses)}
+    assert len(found) == 30 * 60
+    with pytest.raises(BadUserInput, match="more than 10,000 groups") as refused:
+        await statistics.of(Filter(), [StatsGroup.TYPE, StatsGroup.STATUS], StatsBucket.DAY)
+    assert refused.value.path == ("groupBy",)
 
 
 async def test_what_happens_to_a_summed_day_shows_at_once(db: Database) -> None:

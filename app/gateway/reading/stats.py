@@ -12,7 +12,7 @@ from app.errors import BadUserInput
 from app.gateway.reading.listing import Lists
 from app.store.bottlenecks import Bottleneck, Bottlenecks
 from app.store.listing import Filter
-from app.store.stats import MAX_ROWS, Key, Statistics, Stats, StatsBucket, StatsGroup
+from app.store.stats import Key, Statistics, Stats, StatsBucket, StatsGroup
 
 LONGEST_BY_HOUR = timedelta(days=7)
 """Hours are counted from the runs themselves, which takes time."""
@@ -64,11 +64,6 @@ class StatsReading:
         _check_hours(filter_, bucket, now)
         filter_ = self._lists.seen(identity, filter_)
         found = await self._statistics.of(filter_, groups, bucket)
-        if len(found) >= MAX_ROWS:
-            raise BadUserInput(
-                f"These are {MAX_ROWS} groups or more. Group by less, take a larger bucket or narrow the filter.",
-                path=("groupBy",),
-            )
         previous = None if bucket else self._previous(filter_, groups, now)
         return [StatsView(each, *span_of(each, filter_, bucket, now), previous) for each in found]
 
