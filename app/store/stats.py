@@ -194,8 +194,11 @@ class Statistics:
 
 
 def _too_many() -> BadUserInput:
-    message = f"These are more than {MAX_GROUPS:,} groups. Group by less, take a larger bucket or narrow the filter."
-    return BadUserInput(message, path=("groupBy",))
+    return BadUserInput(
+        f"There are too many groups: {MAX_GROUPS:,} is the most, and {MAX_ROWS:,} with their statuses. Group by less,"
+        " take a larger bucket or narrow the filter.",
+        path=("groupBy",),
+    )
 
 
 def spans(low: datetime, high: datetime, days: Iterable[date]) -> list[tuple[datetime, datetime]]:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.access import Scope
-from app.errors import TidelineError
 from app.log import logger
 from app.model import Execution
 from app.store.executions import Executions
@@ -60,8 +59,8 @@ class Rows:
             self._leaving, self._waiting = self._waiting, _Batch()
             try:
                 await self.write(self._leaving.rows)
-            except TidelineError as error:
-                log.warning("changed runs are left to the indexer", count=len(self._leaving.rows), reason=error.message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, those behind it must not be kept waiting
+                log.warning("changed runs are left to the indexer", count=len(self._leaving.rows), reason=str(error))
             finally:
                 self._leaving.written.set()
 
