@@ -191,7 +191,9 @@ async def test_what_went_wrong_is_read_run_by_run_and_over_many(place: Place) ->
     assert "does not fit" in str(retried[0]["attempts"])
 
     found = """{
-      bottlenecks(workflowType: "TestCycleWorkflow") { activityType runs retries failed averageMs p95Ms share }
+      bottlenecks(workflowType: "TestCycleWorkflow", first: 50) {
+        activityType runs retries failed averageMs p95Ms share
+      }
       workflowStats(filter: {workflowType: ["TestCycleWorkflow"]}, groupBy: [TYPE]) { statusCounts { status count } }
     }"""
 
