@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from app.workflows.beating import beating
+from app.workflows.beating import beating, beats
 from app.workflows.failures import not_found_error, unavailable_error
 from app.workflows.outbound import Connections
 from app.workflows.price_sync.destination import Destination, PostgresDestination, open_destination
@@ -33,6 +33,7 @@ class PriceActivities:
         self._connections = connections
 
     @activity.defn(name=COUNT)
+    @beats
     async def count_prices(self, request: PriceSyncInput) -> int | None:
         """Prices of the plan at the source; None where the source does not tell."""
         async with open_source(request, self._connections) as source:
@@ -69,6 +70,7 @@ class PriceActivities:
         return sync.position
 
     @activity.defn(name=VERIFY)
+    @beats
     async def verify_prices(self, request: PriceSyncInput) -> int:
         """Line items of the plan that a Postgres destination holds now."""
         async with postgres_system(self._connections, request.destination.connection or "") as system:

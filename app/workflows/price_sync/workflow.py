@@ -77,6 +77,7 @@ class PriceSyncWorkflow:
             request,
             result_type=int | None,  # type: ignore[arg-type]  # a union is a type to the converter
             start_to_close_timeout=_ONE_QUESTION,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=_RETRY,
             summary=f"Count the prices of {request.plan_id}",
         )
@@ -106,6 +107,7 @@ class PriceSyncWorkflow:
             request,
             result_type=int,
             start_to_close_timeout=_ONE_QUESTION,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=_RETRY,
             summary=f"Verify the line items of {request.plan_id}",
         )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from app.workflows.beating import beating
+from app.workflows.beating import beating, beats
 from app.workflows.failures import unavailable_error
 from app.workflows.outbound import Connections
 from app.workflows.sync.ends import Destination, Record, Source, Wrong
@@ -60,7 +60,7 @@ def activities_of(kind: Kind, connections: Connections) -> Sequence[Callable[...
     count.__annotations__["request"] = sync.__annotations__["request"] = kind.input
     sync.__annotations__ |= {"begin": Position, "expected": int | None, "return": Leg}
     count.__annotations__["return"] = int | None
-    return activity.defn(name=f"count_{kind.name}")(count), activity.defn(name=f"sync_{kind.name}")(sync)
+    return activity.defn(name=f"count_{kind.name}")(beats(count)), activity.defn(name=f"sync_{kind.name}")(sync)
 
 
 class _Sync:

@@ -84,6 +84,7 @@ async def _count(plan: Plan, request: Any) -> int | None:
         request,
         result_type=int | None,  # type: ignore[arg-type]  # a union is a type to the converter
         start_to_close_timeout=ONE_QUESTION,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=RETRY,
         summary=f"Count the {plan.noun}",
     )
