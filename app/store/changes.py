@@ -83,10 +83,6 @@ class Changes:
         entries = tuple(_change_of(row) for row in rows if row["is_settled"])
         return LogPage(entries, is_held=len(entries) < len(rows))
 
-    async def after(self, cursor: ChangeCursor, limit: int = 500) -> list[Change]:
-        """The next entries behind the cursor, at most `limit`."""
-        return list((await self.page(cursor, limit)).entries)
-
     async def is_cut(self, cursor: ChangeCursor) -> bool:
         """Whether entries behind the cursor may no longer be in the log: they were cut, or the cursor is of
         another Postgres cluster, from which this database was copied."""

@@ -20,11 +20,12 @@ from temporalio.client import Client, WorkflowHandle
 
 from app.bus import Bus
 from app.indexer import Indexer
-from app.model import ChangeCursor, ChangeKind, Execution, ExecutionRef, WorkflowStatus
-from app.store import Archive, Changes, Database, Executions, Watermarks
+from app.model import ChangeKind, Execution, ExecutionRef, WorkflowStatus
+from app.store import Archive, Database, Executions, Watermarks
 from app.temporal.connection import Temporal
 from app.temporal.payloads import Payloads
 from tests.conftest import TemporalServer
+from tests.integration.change_log import entries
 from tests.waiting import eventually
 
 SOON = 1.5
@@ -114,8 +115,7 @@ class World:
         await eventually(lambda: watermarks.lag(self.namespace), lambda lag: lag is not None and lag < 2)
 
     async def kinds(self, ref: ExecutionRef) -> list[ChangeKind]:
-        changes = await Changes(self.database).after(ChangeCursor(0, 0), 10_000)
-        return [ChangeKind(each.kind) for each in changes if each.ref == ref]
+        return [ChangeKind(each.kind) for each in await entries(self.database) if each.ref == ref]
 
 
 async def kept_of(archive: Archive, ref: ExecutionRef) -> list[HistoryEvent]:

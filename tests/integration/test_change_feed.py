@@ -15,6 +15,7 @@ from app.model import Execution
 from app.settings import Settings
 from app.store import Changes
 from app.store.retention import Retention
+from tests.integration.change_log import entries
 from tests.integration.gateways import Host, hosted, member
 from tests.integration.live import FEED, Counting, Ear, Writer, listening, writer_of
 from tests.integration.test_store_executions import NOON, closed, execution
@@ -165,6 +166,7 @@ async def test_a_cursor_whose_log_is_gone_begins_with_a_gap(host: Host, writer: 
     await writer.record(run(1))
     await writer.record(run(2))
     await host.database.execute("update changes set at = now() - interval '8 days'")
+    assert len(await entries(host.database)) == 3
     assert await Changes(host.database).cut(timedelta(days=7)) == 3
     async with listening(host, FEED, after=place) as ear:
         gap = await ear.next()

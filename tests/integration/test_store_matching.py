@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from app.model import ChangeCursor, ChangeKind, Execution, WorkflowStatus
-from app.store import Changes, Database, Executions, Filter, Listing
+from app.store import Database, Executions, Filter, Listing
 from app.store.listing import Column, JsonValue, Match
 from app.store.matching import Matching
+from tests.integration.change_log import entries
 from tests.integration.test_store_executions import NOON, closed, execution
 
 ROWS = (
@@ -54,9 +55,8 @@ FILTERS = (
 
 
 async def deleted(db: Database) -> dict[ChangeCursor, Execution]:
-    entries = await Changes(db).after(ChangeCursor(0, 0))
     by_ref = {each.ref: each for each in ROWS}
-    return {each.cursor: by_ref[each.ref] for each in entries if each.kind is ChangeKind.DELETED}
+    return {each.cursor: by_ref[each.ref] for each in await entries(db) if each.kind is ChangeKind.DELETED}
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)

@@ -69,7 +69,8 @@ async def test_workers_by_their_heartbeats(
                     identity=f"idler-{number}",
                 )
             )
-        found = await eventually(ask, lambda each: each["totalCount"] == 3, within=20)
+        # Temporal is asked for the count and for the workers in two calls, and the last heartbeat may come between.
+        found = await eventually(ask, lambda each: each["totalCount"] == 3 and len(each["nodes"]) == 3, within=20)
         assert {each["identity"] for each in found["nodes"]} == {"idler-0", "idler-1", "idler-2"}
         one = found["nodes"][0]
         assert (one["namespace"], one["taskQueue"], one["status"]) == ("default", task_queue, "RUNNING")
