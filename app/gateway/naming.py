@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from app.access import Identity
 from app.access.workflow_ids import WorkflowIds
 from app.model import Execution
-from app.store.executions import SAME_MOMENT
+from app.store.recording import SAME_MOMENT
 
 M = TypeVar("M", datetime, datetime | None)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.model.activity import PendingActivity, PendingWorkflowTask
 from app.model.values import Json
@@ -94,8 +94,9 @@ class Glimpse:
 
     __slots__ = ()
 
-    def __getitem__(self, name: str) -> Any:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # a row has it of its own, which must not be hidden
+
+        def __getitem__(self, name: str) -> Any: ...
 
     def __getattr__(self, name: str) -> Any:
         try:

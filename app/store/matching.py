@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from app.model import ChangeCursor, Execution, ExecutionRef
 from app.store.database import Database
-from app.store.executions import COLUMNS, columns_of, execution_of
+from app.store.executions import columns_of, execution_of
 from app.store.listing import Filter, conditions_of
 from app.store.listing.conditions import Conditions
+from app.store.recording import COLUMNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from app.model import Execution, ExecutionRef
 from app.store.database import Database, Row
-from app.store.executions import COLUMNS, columns_of, execution_of
+from app.store.executions import columns_of, execution_of
+from app.store.recording import COLUMNS
 
 _E = ", ".join(f"e.{column}" for column in COLUMNS)
 _WIDTH = len(COLUMNS)
