@@ -73,6 +73,12 @@ def merged(row: Execution, now: Execution) -> Execution:
     )
 
 
+def started_at(execution: Execution, moment: datetime) -> Execution:
+    """The run as one that was started then."""
+    due = execution.execution_time and execution.execution_time + (moment - execution.start_time)
+    return replace(execution, start_time=moment, execution_time=due)
+
+
 def _first_told(held: M, now: M) -> M:
     """As the index keeps it, so that a list and the run itself show the same."""
     return held if held is not None and now is not None and abs(now - held) < SAME_MOMENT else now
