@@ -10,9 +10,6 @@ from typing import NamedTuple, Protocol, TypeVar
 from app.access import Identity
 from app.access.workflow_ids import WorkflowIds
 from app.model import Execution
-from app.store.recording import SAME_MOMENT
-
-M = TypeVar("M", datetime, datetime | None)
 
 
 class _Scoped(Protocol):
@@ -60,25 +57,7 @@ def best(rows: Sequence[Execution | BaseException | None]) -> Execution | BaseEx
     return there or next((row for row in rows if row is not None), None)
 
 
-def merged(row: Execution, now: Execution) -> Execution:
-    """What Temporal says now, with what only the index knows."""
-    return replace(
-        now,
-        start_time=_first_told(row.start_time, now.start_time),
-        execution_time=_first_told(row.execution_time, now.execution_time),
-        previous_run_id=now.previous_run_id or row.previous_run_id,
-        next_run_id=now.next_run_id or row.next_run_id,
-        failure_type=now.failure_type or row.failure_type,
-        failure_message=now.failure_message or row.failure_message,
-    )
-
-
 def started_at(execution: Execution, moment: datetime) -> Execution:
     """The run as one that was started then."""
     due = execution.execution_time and execution.execution_time + (moment - execution.start_time)
     return replace(execution, start_time=moment, execution_time=due)
-
-
-def _first_told(held: M, now: M) -> M:
-    """As the index keeps it, so that a list and the run itself show the same."""
-    return held if held is not None and now is not None and abs(now - held) < SAME_MOMENT else now

@@ -14,7 +14,7 @@ from app.hub.log import RunLog
 from app.hub.run import Run
 from app.hub.slow_poll import SlowPoll
 from app.log import logger
-from app.model import Description, Execution, ExecutionRef
+from app.model import Description, Execution, ExecutionRef, merged
 from app.temporal import reads
 from app.temporal.connection import Temporal
 from app.temporal.reads import HistoryPage
@@ -255,7 +255,7 @@ class Watch:
         before = self.run.description
         ref = self.ref
         now = await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)
-        self.run.description = now
+        self.run.description = now if self._row is None else replace(now, execution=merged(self._row, now.execution))
         news = before is None or (before.pending_activities, before.pending_workflow_task) != (
             now.pending_activities,
             now.pending_workflow_task,

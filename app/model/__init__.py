@@ -30,11 +30,13 @@ from app.model.change import (
     LogPlace,
 )
 from app.model.execution import (
+    SAME_MOMENT,
     Description,
     Execution,
     ExecutionRef,
     Glimpse,
     WorkflowStatus,
+    merged,
 )
 from app.model.failure import (
     Failure,
@@ -77,6 +79,7 @@ from app.model.values import (
 
 __all__ = [
     "NOBODY",
+    "SAME_MOMENT",
     "Activity",
     "ActivityStatus",
     "AlertChangeKind",
@@ -122,5 +125,6 @@ __all__ = [
     "TimelineKind",
     "TimelineStatus",
     "WorkflowStatus",
+    "merged",
     "milliseconds",
 ]

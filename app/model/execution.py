@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.model.activity import PendingActivity, PendingWorkflowTask
 from app.model.values import Json
+
+SAME_MOMENT = timedelta(milliseconds=2)
+"""The sources round nanoseconds differently: two of their times that are nearer are one, and the first told holds."""
+
+M = TypeVar("M", datetime, datetime | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,24 @@ class Execution:
         made = object.__new__(cls)
         object.__setattr__(made, "__dict__", values)
         return made
+
+
+def merged(row: Execution, now: Execution) -> Execution:
+    """What Temporal says now, with what only the index knows."""
+    return replace(
+        now,
+        start_time=_first_told(row.start_time, now.start_time),
+        execution_time=_first_told(row.execution_time, now.execution_time),
+        previous_run_id=now.previous_run_id or row.previous_run_id,
+        next_run_id=now.next_run_id or row.next_run_id,
+        failure_type=now.failure_type or row.failure_type,
+        failure_message=now.failure_message or row.failure_message,
+    )
+
+
+def _first_told(held: M, now: M) -> M:
+    """As the index keeps it, so that a list and the run itself show the same."""
+    return held if held is not None and now is not None and abs(now - held) < SAME_MOMENT else now
 
 
 class Glimpse:

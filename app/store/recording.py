@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import timedelta
 
-from app.model import Execution
+from app.model import SAME_MOMENT, Execution
 
 OPEN = "('RUNNING', 'PAUSED')"
 COLUMNS = tuple(each.name for each in fields(Execution))
@@ -18,8 +17,6 @@ _KEPT_WHERE_UNKNOWN = {
     "root_workflow_id", "root_run_id", "created_by", "summary", "details", "failure_type", "failure_message",
 }  # fmt: skip
 _TIMES = {"start_time", "execution_time", "close_time"}
-SAME_MOMENT = timedelta(milliseconds=2)
-"""The sources round nanoseconds differently: two of their times that are nearer are one, and the first told holds."""
 
 
 def _merged(column: str) -> str:

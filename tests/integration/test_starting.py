@@ -25,6 +25,7 @@ from app.temporal import reads
 from tests.conftest import TemporalServer
 from tests.integration.chains import Chain
 from tests.integration.gateways import ANYBODY, Host, hosted, member
+from tests.integration.live import listening
 
 PAYLOAD = """
     created consistencyToken
@@ -182,8 +183,11 @@ async def test_a_repeated_start_is_answered_with_the_same_payload(host: Host) ->
     assert first["execution"] == second["execution"]
     await host.gateway.consistency.rows.settled(ANYBODY.scope)
     read = "query ($id: String!) { workflow(workflowId: $id) { startTime executionTime } }"
-    found = (await host.data(read, id=first["execution"]["workflowId"]))["workflow"]
+    id_ = first["execution"]["workflowId"]
+    found = (await host.data(read, id=id_))["workflow"]
     assert found.items() <= first["execution"].items()
+    async with listening(host, read.replace("query", "subscription"), id=id_) as ear:
+        assert await ear.next() == found
     # Had the indexer come first, the index would have Temporal's finer digits.
     later = ", ".join(f"{column} = {column} + interval '0.3 ms'" for column in ("start_time", "execution_time"))
     await host.database.execute(f"update executions set {later}")

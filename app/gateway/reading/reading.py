@@ -12,12 +12,12 @@ from app import progress as progresses
 from app.access import SOME_RUN, Action, Identity, Tree, chain_of, require, visible
 from app.access.workflow_ids import SHARED, WorkflowIds
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
-from app.gateway.naming import Name, best, meanings, merged
+from app.gateway.naming import Name, best, meanings
 from app.gateway.reading.insights import Insights
 from app.gateway.reading.listing import Lists
 from app.history import Projector
 from app.hub import Hub
-from app.model import Blocker, Execution, ExecutionRef, Progress, Projection, RunView, WorkflowStatus
+from app.model import Blocker, Execution, ExecutionRef, Progress, Projection, RunView, WorkflowStatus, merged
 from app.store.archive import Archive, ProjectionParts
 from app.store.executions import Executions
 from app.temporal import reads
