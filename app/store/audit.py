@@ -123,9 +123,7 @@ def placeholders(first: int) -> str:
 
 
 def values_of(entry: AuditEntry) -> list[Any]:
-    values = (getattr(entry, name) for name in _FIELDS)
-    # Postgres has no text with U+0000.
-    return [value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in values]
+    return [getattr(entry, name) for name in _FIELDS]
 
 
 def _conditions(filter_: AuditFilter) -> Conditions:

@@ -195,7 +195,6 @@ class Batches:
         self, job_id: str, place: int, state: str, code: str | None = None, message: str | None = None
     ) -> None:
         """What came of a run whose turn it was: DONE, FAILED or SKIPPED. Counted once."""
-        message = message.replace("\0", "\ufffd") if message is not None else None
         await self._database.everywhere.execute(_CONCLUDED, job_id, place, state, code, message)
 
     async def close(self, job_id: str, state: str, problem: str | None = None) -> None:

@@ -21,6 +21,7 @@ from app.errors import DatabaseUnavailable
 from app.store.failures import admitted, checked_url, translated, unavailable
 from app.store.pool import Lent, Pool
 from app.store.sight import EVERYTHING, ROUTINE, Session, Sight, of_caller
+from app.store.texts import storable_json
 
 Row = asyncpg.Record
 R = TypeVar("R", bound=Row)
@@ -236,20 +237,10 @@ class _Spent:
 def to_json(value: Any) -> bytes:
     """JSON as Postgres takes it: without U+0000, which text there cannot hold."""
     data = orjson.dumps(value, default=_plain)
-    return orjson.dumps(_without_nul(orjson.loads(data))) if b"\\u0000" in data else data
+    return orjson.dumps(storable_json(orjson.loads(data))) if b"\\u0000" in data else data
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON value")
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
-    if isinstance(value, list):
-        return [_without_nul(each) for each in value]
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
-    return value

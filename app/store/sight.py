@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
+
+from app.store.texts import storable
 
 T = TypeVar("T")
 PLATFORM, CALLER = "tideline_platform", "tideline_caller"
@@ -69,7 +71,8 @@ _SEE = (
 
 
 class Session(asyncpg.Connection):
-    """A connection that knows what it sees, so that only a change of that costs a round trip."""
+    """A connection that knows what it sees, so that only a change of that costs a round trip; and that gives Postgres
+    no text which that cannot hold."""
 
     __slots__ = ("_path", "_sight")
     _path: str
@@ -93,6 +96,10 @@ class Session(asyncpg.Connection):
         self._sight = None
         await self.execute(_SEE, *self._settings(sight))
         self._sight = sight
+
+    async def _execute(self, query: str, args: Sequence[Any], *rest: Any, **named: Any) -> Any:
+        """What every question goes through."""
+        return await super()._execute(query, [storable(each) for each in args], *rest, **named)  # type: ignore[no-untyped-call]
 
     def _settings(self, sight: Sight) -> tuple[Any, ...]:
         plans = "auto" if sight.keeps_plans else "force_custom_plan"

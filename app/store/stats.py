@@ -165,11 +165,14 @@ class Statistics:
     ) -> list[Stats]:
         """The statistics of the runs that the filter finds, by group and, with `bucket`, by their time of start;
         oldest and then largest first. BadUserInput where these are too many."""
-        low, high = filter_.started_after or EVER[0], filter_.started_before or EVER[1]
+        low = min(max(filter_.started_after or EVER[0], EVER[0]), EVER[1])
+        high = min(filter_.started_before or EVER[1], EVER[1])
         days = await self._days(low, high) if _is_summed(filter_, bucket) else []
         left = spans(low, high, days)
         if len(left) > MAX_SPANS:
             days, left = [], [(low, high)]
+        if not left and not days:
+            return []
         sql, arguments = _question(filter_, groups, bucket, left, days)
         rows = await self._database.fetch(sql, *arguments)
         if len(rows) > MAX_ROWS:

@@ -61,7 +61,7 @@ class Tenants:
 
     async def find(self, tenant: str) -> Tenant | None:
         """What is set for it; None where nothing is."""
-        row = await self._database.fetchrow(f"{_SELECT} where tenant = $1", tenant.replace("\0", "\ufffd"))
+        row = await self._database.fetchrow(f"{_SELECT} where tenant = $1", tenant)
         return _tenant_of(row) if row else None
 
     async def many(self, tenants: Collection[str]) -> list[Tenant]:

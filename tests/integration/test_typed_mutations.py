@@ -59,7 +59,7 @@ async def test_wrong_values_are_told_in_the_names_of_graphql(host: Host) -> None
     answer = (await host.data(START, input=given, options=options))["startPriceSync"]
     assert answer["execution"] is None
     assert {tuple(each["path"]): each["message"] for each in answer["userErrors"]} == {
-        ("options", "workflowId"): "workflowId must have 1 to 1000 characters; it has 0.",
+        ("options", "workflowId"): "workflowId cannot be empty.",
         ("options", "memo", "tenant"): "memo.tenant is written by Tideline itself. Choose another key.",
         ("input", "planId"): "planId must not be empty.",
         ("input", "source", "table"): (

@@ -29,7 +29,7 @@ _ROOMS_BY_TIER = (
 )
 TIERS = {room: tier for tier, rooms in enumerate(_ROOMS_BY_TIER) for room in rooms}
 _GATEWAYS_ROOMS_BY_TIER = (
-    ("caller", "health", "naming", "quotas", "seeing"),
+    ("caller", "health", "names", "naming", "quotas", "seeing"),
     ("reading",),
     ("watching", "acting"),
     ("starting", "batches"),

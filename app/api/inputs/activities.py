@@ -111,7 +111,7 @@ class FailActivityInput(ActivityInput):
     message: str
     type: str | None = strawberry.field(default=None, description="The error's type, which a retry policy may name.")
     non_retryable: bool = strawberry.field(default=False, description="Otherwise its retry policy decides.")
-    details: list[JSON] | None = None
+    details: list[JSON | None] | None = None
 
     @property
     def failed(self) -> Failed:
@@ -120,4 +120,4 @@ class FailActivityInput(ActivityInput):
 
 @strawberry.input
 class HeartbeatActivityInput(ActivityInput):
-    details: list[JSON] | None = strawberry.field(default=None, description="How far it is.")
+    details: list[JSON | None] | None = strawberry.field(default=None, description="How far it is.")

@@ -51,7 +51,7 @@ class RunsInput:
 @strawberry.input
 class SignalWorkflowsInput(RunsInput):
     signal_name: str
-    args: list[JSON] | None = None
+    args: list[JSON | None] | None = None
 
     @property
     def act(self) -> MassAct:
@@ -70,7 +70,7 @@ class CancelWorkflowsInput(RunsInput):
 @strawberry.input
 class TerminateWorkflowsInput(RunsInput):
     reason: str = strawberry.field(default="", description=REASON)
-    details: list[JSON] | None = strawberry.field(default=None, description="Values kept with the reason.")
+    details: list[JSON | None] | None = strawberry.field(default=None, description="Values kept with the reason.")
 
     @property
     def act(self) -> MassAct:

@@ -31,7 +31,7 @@ class RunInput:
 @strawberry.input
 class SignalWorkflowInput(RunInput):
     signal_name: str
-    args: list[JSON] | None = None
+    args: list[JSON | None] | None = None
 
 
 @strawberry.input
@@ -42,7 +42,7 @@ class CancelWorkflowInput(RunInput):
 @strawberry.input
 class TerminateWorkflowInput(RunInput):
     reason: str = strawberry.field(default="", description=REASON)
-    details: list[JSON] | None = strawberry.field(default=None, description="Values kept with the reason.")
+    details: list[JSON | None] | None = strawberry.field(default=None, description="Values kept with the reason.")
 
 
 @strawberry.input
@@ -87,7 +87,7 @@ class ResetWorkflowInput(RunInput, ResetTarget):
 @strawberry.input
 class UpdateWorkflowInput(RunInput):
     update_name: str
-    args: list[JSON] | None = None
+    args: list[JSON | None] | None = None
     update_id: str | None = strawberry.field(
         default=None, description="Names the update within its run: sent again, it is the same one. Else made up."
     )

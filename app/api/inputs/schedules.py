@@ -152,7 +152,7 @@ class ScheduleActionInput:
         "What the runs' workflow ids begin with; they go on with the time they were due. The schedule's id where not"
         " given."
     )
-    input: list[JSON] | None = _optional("The workflow's arguments; one object for most.")
+    input: list[JSON | None] | None = _optional("The workflow's arguments; one object for most.")
     task_queue: str | None = _optional("From the registry where it is not given.")
     metadata: JSON | None = _optional("An object, by which the runs can be searched.")
     memo: JSON | None = _optional("Of the runs.")

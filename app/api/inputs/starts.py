@@ -5,8 +5,8 @@ from __future__ import annotations
 import strawberry
 from strawberry.scalars import JSON
 
-from app.api.inputs.values import json_object, storable
-from app.errors import BadUserInput
+from app.api.inputs.values import Objects
+from app.errors import Refusal
 from app.gateway.starting.wanted import StartWanted
 from app.model import RetryPolicy
 from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, VersioningOverride
@@ -55,11 +55,14 @@ class VersioningOverrideInput:
     pinned: PinnedVersionInput | None = None
     auto_upgrade: bool = strawberry.field(default=False, description="Always the current version.")
 
+    @property
+    def problem(self) -> Refusal | None:
+        if (self.pinned is not None) != self.auto_upgrade:
+            return None
+        message = "versioningOverride needs either pinned or autoUpgrade: true."
+        return Refusal("INVALID_INPUT", message, path=("versioningOverride",))
+
     def value(self) -> VersioningOverride:
-        if (self.pinned is not None) == self.auto_upgrade:
-            raise BadUserInput(
-                "versioningOverride needs either pinned or autoUpgrade: true.", path=("versioningOverride",)
-            )
         return VersioningOverride(self.pinned.deployment_name, self.pinned.build_id) if self.pinned else _UPGRADED
 
 
@@ -77,7 +80,7 @@ class StartFields:
     workflow_type: str
     workflow_id: str | None = strawberry.field(default=None, description="Made up where it is not given.")
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    input: list[JSON] | None = strawberry.field(
+    input: list[JSON | None] | None = strawberry.field(
         default=None, description="The workflow's arguments; one object for most."
     )
     task_queue: str | None = strawberry.field(default=None, description="From the registry where it is not given.")
@@ -107,18 +110,18 @@ class StartFields:
     details: str | None = strawberry.field(default=None, description="Temporal's static details, Markdown.")
 
     def wanted(self, policy: IdConflictPolicy) -> StartWanted:
-        """BadUserInput for what is no object."""
+        """What is meant, with what cannot be."""
+        objects = Objects()
+        override = self.versioning_override
         return StartWanted(
             workflow_type=self.workflow_type,
             workflow_id=self.workflow_id,
             input=self.input or [],
             task_queue=self.task_queue,
             namespace=self.namespace,
-            metadata=storable(json_object(self.metadata, ("metadata",)), ("metadata",)),
-            memo=storable(json_object(self.memo, ("memo",)), ("memo",)),
-            search_attributes=storable(
-                json_object(self.search_attributes, ("searchAttributes",)), ("searchAttributes",)
-            ),
+            metadata=objects.read(self.metadata, "metadata"),
+            memo=objects.read(self.memo, "memo"),
+            search_attributes=objects.read(self.search_attributes, "searchAttributes"),
             summary=self.summary,
             details=self.details,
             execution_timeout=self.execution_timeout_seconds,
@@ -127,9 +130,10 @@ class StartFields:
             start_delay=self.start_delay_seconds,
             retry_policy=self.retry_policy.value() if self.retry_policy else None,
             priority=self.priority.value() if self.priority else None,
-            versioning_override=self.versioning_override.value() if self.versioning_override else None,
+            versioning_override=override.value() if override else None,
             id_reuse_policy=self.id_reuse_policy,
             id_conflict_policy=policy,
+            problems=(*objects.problems, *([override.problem] if override and override.problem else [])),
         )
 
 
@@ -148,12 +152,12 @@ class StartWorkflowInput(StartFields):
 @strawberry.input(description="signalArgs go with the signal, input with the start.")
 class SignalWithStartWorkflowInput(StartFields):
     signal_name: str
-    signal_args: list[JSON] | None = None
+    signal_args: list[JSON | None] | None = None
     wait_for_result_seconds: float | None = strawberry.field(default=None, description=WAIT)
 
 
 @strawberry.input(description="updateArgs go with the update, input with the start.")
 class UpdateWithStartWorkflowInput(StartFields):
     update_name: str
-    update_args: list[JSON] | None = None
+    update_args: list[JSON | None] | None = None
     id_conflict_policy: IdConflictPolicy = IdConflictPolicy.USE_EXISTING

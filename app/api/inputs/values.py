@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from app.errors import BadUserInput, Path
+from app.errors import BadUserInput, Path, Refusal
 
 
 def json_object(value: Any, path: Path) -> Mapping[str, Any]:
@@ -17,6 +17,22 @@ def json_object(value: Any, path: Path) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise BadUserInput(f"{path[-1]} must be a JSON object.", path=path)
     return value
+
+
+class Objects:
+    """Reads the JSON objects of one input; what is wrong with them is kept in `problems`."""
+
+    def __init__(self) -> None:
+        self.problems: list[Refusal] = []
+
+    def read(self, value: Any, *path: str) -> Mapping[str, Any]:
+        """The object, empty where it is none."""
+        try:
+            found: Mapping[str, Any] = storable(json_object(value, path), path)
+        except BadUserInput as error:
+            self.problems.append(Refusal.of_input(error))
+            return {}
+        return found
 
 
 def storable(value: Any, path: Path) -> Any:

@@ -11,7 +11,7 @@ from app.api.context import Info
 from app.api.types.execution import WorkflowExecution
 from app.api.types.outcome import WorkflowUpdate
 from app.api.types.watch_token import WatchToken
-from app.errors import BadUserInput, Refusal
+from app.errors import Refusal
 from app.gateway.caller import Outcome
 from app.gateway.seeing import said
 from app.gateway.tenancy.minting import DEFAULT_SECONDS, WatchWanted
@@ -106,8 +106,3 @@ def workflow_payload(outcome: Outcome) -> WorkflowPayload:
     return WorkflowPayload(
         execution=shown(outcome.execution), consistency_token=outcome.token, user_errors=errors(outcome.refusals)
     )
-
-
-def invalid(error: BadUserInput) -> Outcome:
-    """The refusal of an input that could not even be read."""
-    return Outcome(refusals=(Refusal.of_input(error),))

@@ -10,12 +10,10 @@ from app.api.mutations.payloads import (
     StartWorkflowPayload,
     UpdateWithStartWorkflowPayload,
     errors,
-    invalid,
     shown,
     start_payload,
 )
 from app.api.types.outcome import WorkflowUpdate
-from app.errors import BadUserInput
 from app.gateway.caller import Outcome
 from app.model.options import IdConflictPolicy
 from app.temporal.updates import Update
@@ -24,12 +22,9 @@ from app.temporal.updates import Update
 async def start(info: Info, input: StartWorkflowInput) -> StartWorkflowPayload:
     """What `startWorkflow` does, and every typed mutation with it."""
     wait = input.wait_for_result_seconds
-    try:
-        wanted = input.wanted(input.id_conflict_policy)
-    except BadUserInput as error:
-        return start_payload(invalid(error))
     info.context.extend(wait)
     starting, key = info.context.gateway.starting, input.idempotency_key
+    wanted = input.wanted(input.id_conflict_policy)
     return start_payload(await starting.start(info.context.caller, wanted, key, wait))
 
 
@@ -44,10 +39,7 @@ class StartMutation:
     @staticmethod
     async def signal_with_start_workflow(info: Info, input: SignalWithStartWorkflowInput) -> StartWorkflowPayload:
         wait = input.wait_for_result_seconds
-        try:
-            wanted = input.wanted(IdConflictPolicy.USE_EXISTING)
-        except BadUserInput as error:
-            return start_payload(invalid(error))
+        wanted = input.wanted(IdConflictPolicy.USE_EXISTING)
         info.context.extend(wait)
         outcome = await info.context.gateway.starting.signal_with_start(
             info.context.caller, wanted, input.signal_name, input.signal_args or [], input.idempotency_key, wait
@@ -64,10 +56,7 @@ class StartMutation:
     async def update_with_start_workflow(
         info: Info, input: UpdateWithStartWorkflowInput
     ) -> UpdateWithStartWorkflowPayload:
-        try:
-            wanted = input.wanted(input.id_conflict_policy)
-        except BadUserInput as error:
-            return _updated(invalid(error), None)
+        wanted = input.wanted(input.id_conflict_policy)
         outcome, update = await info.context.gateway.starting.update_with_start(
             info.context.caller, wanted, input.update_name, input.update_args or [], input.idempotency_key
         )

@@ -122,7 +122,7 @@ class Activity(Node):
     def heartbeat(root: Root) -> Bound[model.Heartbeat] | None:
         return Bound.to(root.ref, root.value.heartbeat)
 
-    @strawberry.field(graphql_type=list[JSON] | None, description=f"Its arguments. {NOT_DECODED} {WITHHELD}")
+    @strawberry.field(graphql_type=list[JSON | None] | None, description=f"Its arguments. {NOT_DECODED} {WITHHELD}")
     @staticmethod
     def input(root: Root, info: Info) -> Any:
         return shown(info, root.ref, root.value.input, Part.INPUT)

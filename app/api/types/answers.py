@@ -62,7 +62,7 @@ class Answers:
         ),
     )
     @staticmethod
-    async def query(root: Row, info: Info, name: str, args: list[JSON] | None = None) -> Any:
+    async def query(root: Row, info: Info, name: str, args: list[JSON | None] | None = None) -> Any:
         if (seen := exposure(info, target_of(root), Part.QUERY)) is not Exposure.SHOWN:
             return instead(seen)
         return await info.context.gateway.asking.query(info.context.identity, root, name, args or ())

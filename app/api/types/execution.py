@@ -158,7 +158,7 @@ class WorkflowExecution(Node, Contents, Family, Answers):
         return root.history_size_bytes or (await view_of(root, info)).execution.history_size_bytes
 
     @strawberry.field(
-        graphql_type=list[JSON] | None, description=f"Its arguments. {NOT_DECODED} {WITHHELD} {UNREADABLE}"
+        graphql_type=list[JSON | None] | None, description=f"Its arguments. {NOT_DECODED} {WITHHELD} {UNREADABLE}"
     )
     @staticmethod
     async def input(root: Row, info: Info) -> Any:

@@ -121,7 +121,7 @@ class ScheduleAction:
 
     @strawberry.field(description=f"Its arguments. {NOT_DECODED} {WITHHELD}")
     @staticmethod
-    async def input(root: strawberry.Parent[cluster.ScheduleAction], info: Info) -> list[JSON] | None:
+    async def input(root: strawberry.Parent[cluster.ScheduleAction], info: Info) -> list[JSON | None] | None:
         if (seen := exposure(info, _kind(root), Part.INPUT)) is not Exposure.SHOWN:
             return None if seen is Exposure.HIDDEN else [MASK for _ in root.input]  # type: ignore[misc]
         values = decoded(info, root.namespace, root.input)

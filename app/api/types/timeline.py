@@ -76,7 +76,7 @@ class TimelineItem(Node):
         return Bound.to(root.ref, root.value.failure)
 
     @strawberry.field(
-        graphql_type=list[JSON] | None,
+        graphql_type=list[JSON | None] | None,
         description=f"What went in: arguments of an activity, child, signal or update. {NOT_DECODED} {WITHHELD}",
     )
     @staticmethod

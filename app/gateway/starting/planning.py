@@ -7,6 +7,7 @@ from dataclasses import replace
 from app.access import manages_tenants, tenant_for
 from app.errors import Refusal
 from app.gateway.caller import Caller, Refused
+from app.gateway.names import wrong_name
 from app.gateway.quotas import Quotas, wrong_place
 from app.gateway.reading.reading import Reading
 from app.gateway.starting.wanted import StartWanted, tenant_of, wrong, wrong_attributes
@@ -41,13 +42,15 @@ class Planning:
         found = await self._quotas.tenant(tenant)
         if found is not None and (refusal := wrong_place(found, environment)):
             raise refusal
+        made_up = f"{wanted.workflow_type}-{request_id}"
+        workflow_id = self._reading.ids.new(caller.identity, tenant, environment, wanted.workflow_id or made_up)
+        if refusal := wrong_name(workflow_id, "workflowId" if wanted.workflow_id else "workflowType"):
+            raise refusal
         owned: dict[str, Json] = {"TenantId": tenant, "EnvironmentId": environment}
         return replace(
             _start(caller, wanted, definition, request_id),
             namespace=namespace,
-            workflow_id=self._reading.ids.new(
-                caller.identity, tenant, environment, wanted.workflow_id or f"{wanted.workflow_type}-{request_id}"
-            ),
+            workflow_id=workflow_id,
             memo={
                 **_memo(wanted, definition),
                 "createdBy": caller.identity.subject,
@@ -72,7 +75,7 @@ def _start(caller: Caller, wanted: StartWanted, definition: WorkflowDefinition |
     is_made_up = wanted.workflow_id is None
     return Start(
         namespace="",
-        workflow_id=wanted.workflow_id or f"{wanted.workflow_type}-{request_id}",
+        workflow_id="",
         workflow_type=wanted.workflow_type,
         task_queue=wanted.task_queue or (definition.task_queue if definition else ""),
         input=wanted.input,

@@ -8,19 +8,20 @@ from datetime import datetime
 
 from app.cluster import AttributeType
 from app.errors import Refusal
+from app.gateway.names import MAX_NAME, wrong_name
 from app.model import Json
 from app.model.options import IdConflictPolicy, IdReusePolicy, Priority, StartOptions
 from app.registry import WorkflowDefinition
 from app.temporal.connection import TENANT_ATTRIBUTES
 from app.temporal.earlier import REQUEST_MEMO
 
-MAX_ID = 1000
 MAX_SPAN = 3_155_760_000
 """A hundred years, in seconds."""
 MAX_FAIRNESS_KEY = 64
 RESERVED_MEMO = ("metadata", "createdBy", "tenant", "environment", REQUEST_MEMO)
 """Keys of the memo that Tideline writes itself."""
 RESERVED_ATTRIBUTES = TENANT_ATTRIBUTES
+_RESERVED_QUEUES = "/_sys/"
 _MEANING = {
     AttributeType.TEXT: "a text",
     AttributeType.KEYWORD: "a text",
@@ -42,14 +43,14 @@ class StartWanted(StartOptions):
     task_queue: str | None = None
     namespace: str | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    problems: tuple[Refusal, ...] = ()
+    """What it was asked with and cannot be meant."""
 
 
 def wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Refusal]:
     """What is wrong with a start besides its input."""
-    found: list[Refusal] = []
-    if not wanted.workflow_type:
-        found.append(_invalid("workflowType cannot be empty.", "workflowType"))
-    elif definition is None and not wanted.task_queue:
+    found = [*wanted.problems, *_names(wanted)]
+    if wanted.workflow_type and definition is None and not wanted.task_queue:
         message = (
             f"Workflow type {wanted.workflow_type!r} is not registered here. Name one that is (see workflowTypes),"
             " or the taskQueue of the workers that know it."
@@ -58,9 +59,6 @@ def wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Re
     elif definition is not None and definition.is_ours:
         message = f"Workflow type {wanted.workflow_type!r} is started by Tideline itself, as a part of other mutations."
         found.append(Refusal("NOT_ALLOWED", message, path=("workflowType",)))
-    if wanted.workflow_id is not None and not 0 < len(wanted.workflow_id) <= MAX_ID:
-        message = f"workflowId must have 1 to {MAX_ID} characters; it has {len(wanted.workflow_id)}."
-        found.append(_invalid(message, "workflowId"))
     found += [*_spans(wanted), *_policies(wanted), *_priorities(wanted.priority)]
     found += [
         _invalid(f"memo.{key} is written by Tideline itself. Choose another key.", "memo", key)
@@ -72,6 +70,19 @@ def wrong(wanted: StartWanted, definition: WorkflowDefinition | None) -> list[Re
 
 def _invalid(message: str, *path: str) -> Refusal:
     return Refusal("INVALID_INPUT", message, path=path)
+
+
+def _names(wanted: StartWanted) -> Iterator[Refusal]:
+    # An id that is made up is the type and a UUID.
+    most = MAX_NAME - 40 if wanted.workflow_id is None else MAX_NAME
+    found = [wrong_name(wanted.workflow_type, "workflowType", most=most)]
+    if wanted.workflow_id is not None:
+        found.append(wrong_name(wanted.workflow_id, "workflowId"))
+    if wanted.task_queue:
+        found.append(wrong_name(wanted.task_queue, "taskQueue"))
+        if wanted.task_queue.startswith(_RESERVED_QUEUES):
+            yield _invalid(f"taskQueue cannot begin with {_RESERVED_QUEUES}: Temporal keeps these names.", "taskQueue")
+    yield from filter(None, found)
 
 
 def _spans(wanted: StartWanted) -> Iterator[Refusal]:
