@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from app.access import Identity
@@ -55,9 +54,3 @@ def best(rows: Sequence[Execution | BaseException | None]) -> Execution | BaseEx
     """The first that is there; an error stands only where nothing else does."""
     there = next((row for row in rows if isinstance(row, Execution)), None)
     return there or next((row for row in rows if row is not None), None)
-
-
-def started_at(execution: Execution, moment: datetime) -> Execution:
-    """The run as one that was started then."""
-    due = execution.execution_time and execution.execution_time + (moment - execution.start_time)
-    return replace(execution, start_time=moment, execution_time=due)

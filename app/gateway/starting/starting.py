@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from app.access import Action, Target, refuse, visible
 from app.errors import NotFound, Refusal, TidelineError
@@ -14,7 +13,6 @@ from app.gateway.acting.intent import Attempt, Done, Intent, Plan, Told
 from app.gateway.acting.outcomes import MARGIN, Outcomes, names_of, ref_of
 from app.gateway.acting.rows import Rows
 from app.gateway.caller import Caller, Outcome, Refused
-from app.gateway.naming import started_at
 from app.gateway.quotas import Place, Quotas
 from app.gateway.starting.planning import Planning
 from app.gateway.starting.wanted import StartWanted
@@ -36,9 +34,6 @@ LONGEST_WAIT = 60.0
 """Seconds that a start may wait for its result."""
 UPDATE_SECONDS = 15.0
 """How long a worker has to carry out an update that starts its run."""
-
-_START_TIME = "startTime"
-"""What is kept of when a run was started, where that is less exact than what Temporal tells later."""
 
 Send = Callable[[Start], Awaitable[tuple[Started, Mapping[str, Json]]]]
 """Tells Temporal; what it tells besides the run is kept for later requests with the key."""
@@ -129,7 +124,7 @@ class Starting:
             told = await self.perform(caller, wanted, key, begin)
         except Refused as refused:
             return Outcome(refusals=refused.refusals), None
-        outcome = await self._shown(caller, told)
+        outcome = await self._outcomes.shown(caller, told)
         if (rejected := told.kept.get("rejected")) is not None:
             refusal = Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {rejected}", path=("updateName",))
             return replace(outcome, refusals=(*outcome.refusals, refusal)), None
@@ -140,15 +135,7 @@ class Starting:
             told = await self.perform(caller, wanted, key, begin)
         except Refused as refused:
             return Outcome(refusals=refused.refusals)
-        return await self._shown(caller, told)
-
-    async def _shown(self, caller: Caller, told: Told) -> Outcome:
-        """The run as it is now, with the time of its start as it was told first."""
-        outcome = await self._outcomes.shown(caller, told)
-        first = told.kept.get(_START_TIME) if told.done is None else None
-        if outcome.execution is None or first is None:
-            return outcome
-        return replace(outcome, execution=started_at(outcome.execution, datetime.fromisoformat(str(first))))
+        return await self._outcomes.shown(caller, told)
 
     async def perform(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Told:
         async with self._quotas.place() as place:
@@ -204,7 +191,7 @@ class Starting:
             row = execution_at_start(start, started.ref.run_id, self._temporal.tenancy)
         if row is None:
             return await self._outcomes.done(started.ref, created=started.created, **kept)
-        return Done({**names_of(started.ref), **kept, _START_TIME: row.start_time.isoformat()}, (row,))
+        return Done({**names_of(started.ref), **kept}, (row,))
 
     async def _start(self, caller: Caller, wanted: StartWanted, key: str | None, request_id: str) -> Start:
         start = await self._planning.start(caller, wanted, request_id)
