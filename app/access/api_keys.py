@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -44,8 +45,9 @@ class Minted:
         return f"Minted({self.prefix}…)"
 
 
-def mint() -> Minted:
-    secret = PREFIX + secrets.token_urlsafe(32)
+def mint(seed: bytes | None = None) -> Minted:
+    """A key: another one each time, or that of 32 secret bytes, the same again."""
+    secret = PREFIX + urlsafe_b64encode(seed or secrets.token_bytes(32)).rstrip(b"=").decode()
     return Minted(secret, secret[: len(PREFIX) + 6], digest_of(secret))
 
 

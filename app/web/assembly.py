@@ -34,7 +34,7 @@ from app.gateway.reading.stats import StatsReading
 from app.gateway.schedules.scheduling import Scheduling
 from app.gateway.starting.planning import Planning
 from app.gateway.starting.starting import Starting
-from app.gateway.tenancy.keys import Keys
+from app.gateway.tenancy.keys import SEEDS, Keys
 from app.gateway.tenancy.minting import Minting
 from app.gateway.tenancy.tenants import Tenants
 from app.gateway.watching.feeds import Feeds
@@ -121,7 +121,7 @@ def assemble(
         activities=Activities(temporal, own.acts, own.reading),
         batching=Batching(temporal, own.outcomes, own.reading, own.rows, Batches(own.walled), own.batches),
         scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas, own.ids),
-        keys=Keys(ApiKeys(own.walled), own.quotas, own.recording, own.key_changed),
+        keys=own.keys(),
         tenants=own.tenants(),
         quotas=own.quotas,
         minting=own.minting(),
@@ -194,6 +194,9 @@ class _Shared:
     async def tenant_changed(self, tenant: str) -> None:
         self.book.forget()
         await self.bus.publish(KEYS, tenant)
+
+    def keys(self) -> Keys:
+        return Keys(ApiKeys(self.walled), self.quotas, self.once, self.key_changed, lambda: self.sealer.key_for(SEEDS))
 
     def tenants(self) -> Tenants:
         return Tenants(

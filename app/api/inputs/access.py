@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import strawberry
 
 from app.access import Role, Tag
+from app.api.inputs.starts import KEY
 from app.gateway.tenancy.keys import KeyWanted
 from app.gateway.tenancy.minting import DEFAULT_SECONDS, WatchWanted
 
@@ -18,6 +19,7 @@ class CreateApiKeyInput:
     tenant: str | None = strawberry.field(default=None, description="Yours, where it is not given.")
     environment: str | None = strawberry.field(default=None, description="Those that you see, where it is not given.")
     expires_at: datetime | None = strawberry.field(default=None, description="Never, where it is not given.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
     def value(self) -> KeyWanted:
         end = self.expires_at
@@ -33,6 +35,7 @@ class CreateApiKeyInput:
 @strawberry.input
 class RevokeApiKeyInput:
     id: strawberry.ID
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
 @strawberry.input(description="A value of the metadata that runs were started with.")

@@ -18,7 +18,10 @@ from app.gateway.tenancy.keys import KeyOutcome
 class CreateApiKeyPayload:
     api_key: ApiKey | None
     secret: str | None = strawberry.field(
-        description="The key itself, sent as `Authorization: Bearer`. It is shown this once: nobody can read it again."
+        description=(
+            "The key itself, sent as `Authorization: Bearer`. It is shown this once, and to repetitions with the same"
+            " idempotencyKey: nobody can read it again."
+        )
     )
     user_errors: list[UserError]
 
@@ -48,7 +51,7 @@ class AccessMutation:
     @strawberry.mutation(description="Make an API key with some of your own rights. Needs MANAGE_KEYS.")
     @staticmethod
     async def create_api_key(info: Info, input: CreateApiKeyInput) -> CreateApiKeyPayload:
-        outcome = await info.context.gateway.keys.create(info.context.caller, input.value())
+        outcome = await info.context.gateway.keys.create(info.context.caller, input.value(), input.idempotency_key)
         return CreateApiKeyPayload(api_key=_key(outcome), secret=outcome.secret, user_errors=errors(outcome.refusals))
 
     @strawberry.mutation(
@@ -56,7 +59,7 @@ class AccessMutation:
     )
     @staticmethod
     async def revoke_api_key(info: Info, input: RevokeApiKeyInput) -> ApiKeyPayload:
-        outcome = await info.context.gateway.keys.revoke(info.context.caller, input.id)
+        outcome = await info.context.gateway.keys.revoke(info.context.caller, input.id, input.idempotency_key)
         return ApiKeyPayload(api_key=_key(outcome), user_errors=errors(outcome.refusals))
 
     @strawberry.mutation(

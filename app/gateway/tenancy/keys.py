@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import hmac
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.access import Action, Identity, Role, require
-from app.access.api_keys import mint
-from app.access.permits import refuse
+from app.access import ANYTHING, Action, Identity, Role, require
+from app.access.api_keys import Minted, mint
 from app.errors import Refusal
-from app.gateway.acting.recording import Recording
+from app.gateway.acting.intent import Attempt, Done, Intent, Plan
+from app.gateway.acting.once import Once
 from app.gateway.caller import Caller, Refused
 from app.gateway.quotas import Quotas, too_many_keys
-from app.model import ApiKey
+from app.model import ApiKey, Json
 from app.store.api_keys import ApiKeys
 
 MAX_NAME = 100
+SEEDS = b"tideline API keys"
+"""What the gateways' secret is used for here."""
+_LEASE = 15.0
+"""Seconds within which a statement ends, and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class KeyWanted:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeyOutcome:
-    """What became of a key. `secret` is there once, when it has just been made."""
+    """What became of a key. `secret` is there for who made it."""
 
     key: ApiKey | None = None
     secret: str | None = None
@@ -40,66 +45,121 @@ class KeyOutcome:
 
 
 class Keys:
-    """`announce` tells every gateway that a key has changed."""
+    """`announce` tells every gateway that a key has changed; `seed` gives 32 bytes that all gateways share and nobody
+    else has."""
 
     def __init__(
-        self, keys: ApiKeys, quotas: Quotas, recording: Recording, announce: Callable[[str], Awaitable[object]]
+        self,
+        keys: ApiKeys,
+        quotas: Quotas,
+        once: Once,
+        announce: Callable[[str], Awaitable[object]],
+        seed: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._keys = keys
         self._quotas = quotas
-        self._recording = recording
+        self._once = once
         self._announce = announce
+        self._seed = seed
 
-    async def create(self, caller: Caller, wanted: KeyWanted) -> KeyOutcome:
-        """Make a key with some of the caller's own rights."""
-        detail = {"name": wanted.name, "roles": [each.value for each in wanted.roles]}
-        try:
-            async with self._recording.recorded(self._recording.entry(caller, "createApiKey", None, None, detail)):
-                identity = caller.identity
-                refuse(identity, Action.MANAGE_KEYS)
-                tenant = wanted.tenant or identity.scope.tenant
+    async def create(self, caller: Caller, wanted: KeyWanted, key: str | None = None) -> KeyOutcome:
+        """Make a key with some of the caller's own rights. One that was made with an idempotency key can be told again,
+        since its secret is that of the request, which only gateways can make out."""
+        identity = caller.identity
+        tenant = wanted.tenant or identity.scope.tenant
+
+        async def prepare(_: str) -> Plan:
+            problems = wrong(identity, wanted, datetime.now(UTC))
+            if tenant is not None and not problems:
                 environment = wanted.environment or identity.scope.environment
-                problems = wrong(identity, wanted, datetime.now(UTC))
-                if tenant is not None and not problems:
-                    problems = await self._quotas.wrong_key(tenant, environment, [each.value for each in wanted.roles])
-                if problems:
-                    raise Refused(*problems)
-                minted, most = mint(), await self._quotas.most_keys(tenant)
-                key = await self._keys.create(
-                    wanted.name,
-                    prefix=minted.prefix,
-                    digest=minted.digest,
-                    roles=sorted(set(wanted.roles)),
-                    tenant=tenant,
-                    environment=environment,
-                    created_by=identity.subject,
-                    expires_at=wanted.expires_at,
-                    most=most,
-                )
-                if key is None:
-                    raise too_many_keys(tenant, most)
-        except Refused as refused:
-            return KeyOutcome(refusals=refused.refusals)
-        return KeyOutcome(key, minted.secret)
+                problems = await self._quotas.wrong_key(tenant, environment, [each.value for each in wanted.roles])
+            if problems:
+                raise Refused(*problems)
+            return {}
 
-    async def revoke(self, caller: Caller, id_: str) -> KeyOutcome:
-        """End a key for good, everywhere within seconds."""
+        async def act(attempt: Attempt) -> Done:
+            minted = await self._minted(attempt.request_id)
+            made = await self._keys.by_digest(minted.digest) if attempt.is_again else None
+            made = made or await self._made(caller, wanted, minted)
+            return Done({"id": made.id, "request": attempt.request_id})
+
+        detail: dict[str, Json] = {"name": wanted.name, "roles": [each.value for each in wanted.roles]}
+        intent = _intent("createApiKey", wanted, prepare, act, key, detail)
         try:
-            async with self._recording.recorded(self._recording.entry(caller, "revokeApiKey", None, None, {"id": id_})):
-                identity = caller.identity
-                refuse(identity, Action.MANAGE_KEYS)
-                key = await self._keys.revoke(id_, identity.scope.tenant, identity.scope.environment)
-                if key is None:
-                    raise Refusal("NOT_FOUND", f"There is no API key {id_[:60]!r}.", path=("id",))
+            told = await self._once.perform(caller, intent)
         except Refused as refused:
             return KeyOutcome(refusals=refused.refusals)
-        await self._announce(key.id)
-        return KeyOutcome(key)
+        secret = (await self._minted(str(told.kept["request"]))).secret
+        return KeyOutcome(await self._keys.find(str(told.kept["id"])), secret)
+
+    async def _made(self, caller: Caller, wanted: KeyWanted, minted: Minted) -> ApiKey:
+        scope = caller.identity.scope
+        tenant = wanted.tenant or scope.tenant
+        most = await self._quotas.most_keys(tenant)
+        made = await self._keys.create(
+            wanted.name,
+            prefix=minted.prefix,
+            digest=minted.digest,
+            roles=sorted(set(wanted.roles)),
+            tenant=tenant,
+            environment=wanted.environment or scope.environment,
+            created_by=caller.identity.subject,
+            expires_at=wanted.expires_at,
+            most=most,
+        )
+        if made is None:
+            raise too_many_keys(tenant, most)
+        return made
+
+    async def _minted(self, request_id: str) -> Minted:
+        return mint(hmac.digest(await self._seed(), request_id.encode(), "sha256"))
+
+    async def revoke(self, caller: Caller, id_: str, key: str | None = None) -> KeyOutcome:
+        """End a key for good, everywhere within seconds."""
+        scope = caller.identity.scope
+
+        async def prepare(_: str) -> Plan:
+            return {}
+
+        async def act(_: Attempt) -> Done:
+            revoked = await self._keys.revoke(id_, scope.tenant, scope.environment)
+            if revoked is None:
+                raise Refusal("NOT_FOUND", f"There is no API key {id_[:60]!r}.", path=("id",))
+            return Done({"id": revoked.id})
+
+        try:
+            told = await self._once.perform(caller, _intent("revokeApiKey", id_, prepare, act, key, {"id": id_}))
+        except Refused as refused:
+            return KeyOutcome(refusals=refused.refusals)
+        revoked = str(told.kept["id"])
+        await self._announce(revoked)
+        return KeyOutcome(await self._keys.find(revoked))
 
     async def listed(self, identity: Identity, *, with_revoked: bool) -> list[ApiKey]:
         """Newest first."""
         require(identity, Action.MANAGE_KEYS)
         return await self._keys.listed(identity.scope.tenant, identity.scope.environment, with_revoked=with_revoked)
+
+
+def _intent(
+    mutation: str,
+    input_: object,
+    prepare: Callable[[str], Awaitable[Plan]],
+    act: Callable[[Attempt], Awaitable[Done]],
+    key: str | None,
+    detail: Mapping[str, Json],
+) -> Intent:
+    return Intent(
+        action=Action.MANAGE_KEYS,
+        mutation=mutation,
+        input=input_,
+        prepare=prepare,
+        act=act,
+        key=key,
+        detail=detail,
+        lease=_LEASE,
+        target=ANYTHING,
+    )
 
 
 def wrong(identity: Identity, wanted: KeyWanted, now: datetime) -> list[Refusal]:
