@@ -45,7 +45,8 @@ def _merge(activity: Activity, pending: PendingActivity) -> Activity:
     if attempt > 1:
         started = None if running else pending.last_started_time
         identity = None if running else pending.last_worker_identity
-        before = (Attempt(attempt - 1, started, failure=pending.last_failure, worker_identity=identity),)
+        ended = pending.last_attempt_complete_time
+        before = (Attempt(attempt - 1, started, ended, pending.last_failure, identity),)
     current = Attempt(attempt)
     if running:
         current = replace(current, start_time=pending.last_started_time, worker_identity=pending.last_worker_identity)

@@ -105,13 +105,16 @@ class PendingActivity:
     state: PendingActivityState
     attempt: int
     scheduled_time: datetime | None = None
+    """Of the attempt that is next, where one is to come."""
     last_started_time: datetime | None = None
+    last_attempt_complete_time: datetime | None = None
     next_attempt_time: datetime | None = None
     maximum_attempts: int | None = None
     last_failure: Failure | None = None
     last_worker_identity: str | None = None
     heartbeat: Heartbeat | None = None
     paused: bool = False
+    pause_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,10 +188,12 @@ def _stuck_activities(projection: Projection, pending: Iterable[PendingActivity]
     known = {each.activity_id: each for each in projection.activities if not each.status.is_closed}
     for each in pending:
         activity = known.get(each.activity_id)
-        since = each.last_started_time or each.scheduled_time or (activity.scheduled_time if activity else now)
+        # Describe's own schedule time is that of the attempt to come.
+        since = each.last_attempt_complete_time or each.last_started_time
+        since = since or (activity.scheduled_time if activity else now)
         if each.paused or each.state in PAUSED:
             message = f"Activity {each.activity_type} is paused"
-            yield Blocker(BlockerKind.ACTIVITY_PAUSED, message, since, each.activity_id)
+            yield Blocker(BlockerKind.ACTIVITY_PAUSED, message, each.pause_time or since, each.activity_id)
         elif each.attempt > 1:
             yield Blocker(
                 BlockerKind.ACTIVITY_RETRYING,

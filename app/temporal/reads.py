@@ -114,12 +114,14 @@ def pending_activity(info: PendingActivityInfo) -> PendingActivity:
         attempt=info.attempt,
         scheduled_time=time_of(info.scheduled_time),
         last_started_time=time_of(info.last_started_time),
+        last_attempt_complete_time=time_of(info.last_attempt_complete_time),
         next_attempt_time=time_of(info.next_attempt_schedule_time),
         maximum_attempts=info.maximum_attempts or None,
         last_failure=failure_of(info.last_failure) if info.HasField("last_failure") else None,
         last_worker_identity=info.last_worker_identity or None,
         heartbeat=Heartbeat(beat, payloads_of(info.heartbeat_details)) if beat else None,
         paused=info.paused,
+        pause_time=time_of(info.pause_info.pause_time),
     )
 
 

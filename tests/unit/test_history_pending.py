@@ -29,6 +29,7 @@ def scheduled(event_id: int, activity_id: str) -> HistoryEvent:
 
 RUN = project(REF, [event(1, "WORKFLOW_EXECUTION_STARTED"), scheduled(2, "a"), scheduled(3, "b")])
 STARTED = START + timedelta(seconds=5)
+ENDED = START + timedelta(seconds=6)
 NEXT = START + timedelta(seconds=9)
 FAILURE = Failure("connection refused", FailureKind.APPLICATION)
 PENDING = PendingActivity(
@@ -77,13 +78,14 @@ def test_waiting_for_the_next_attempt() -> None:
         attempt=2,
         last_failure=FAILURE,
         next_attempt_time=NEXT,
+        last_attempt_complete_time=ENDED,
     )
     told = with_pending(RUN, [waiting])
     activity = told.activities[0]
     assert (activity.next_attempt_time, activity.last_failure) == (NEXT, FAILURE)
     first, second = activity.attempts
-    assert (first.attempt, first.start_time, first.failure) == (1, STARTED, FAILURE)
-    assert (second.attempt, second.start_time) == (2, None)
+    assert (first.attempt, first.start_time, first.close_time, first.failure) == (1, STARTED, ENDED, FAILURE)
+    assert (second.attempt, second.start_time, second.close_time) == (2, None, None)
     assert told.timeline[0].failure == FAILURE
 
 

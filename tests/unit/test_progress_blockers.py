@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -94,6 +95,24 @@ def test_retrying_activity() -> None:
 
 def test_paused_activity() -> None:
     assert kinds(run(ACTIVITY), pending(3, PendingActivityState.PAUSED)) == [BlockerKind.ACTIVITY_PAUSED]
+
+
+def test_no_blocker_stands_since_a_time_to_come() -> None:
+    """During a backoff Temporal tells no last start, and as schedule time that of the next attempt."""
+    waiting = replace(
+        pending(3, PendingActivityState.SCHEDULED),
+        last_started_time=None,
+        scheduled_time=NOW + timedelta(seconds=60),
+        next_attempt_time=NOW + timedelta(seconds=60),
+    )
+    assert [each.since for each in found(run(ACTIVITY), waiting)] == [START + timedelta(seconds=5)]
+    ended = replace(waiting, last_attempt_complete_time=START + timedelta(seconds=50))
+    assert [each.since for each in found(run(ACTIVITY), ended)] == [START + timedelta(seconds=50)]
+    paused = replace(ended, state=PendingActivityState.PAUSED, paused=True)
+    assert [each.since for each in found(run(ACTIVITY), paused)] == [START + timedelta(seconds=50)]
+    told = replace(paused, pause_time=START + timedelta(seconds=70))
+    assert [each.since for each in found(run(ACTIVITY), told)] == [START + timedelta(seconds=70)]
+    assert [each.since for each in found(run(), waiting) if each.activity_id] == [NOW]
 
 
 def test_paused_workflow() -> None:
