@@ -18,7 +18,7 @@ ProfileKey = tuple[str, str, str, str]
 @dataclass(frozen=True, slots=True)
 class PastRun:
     """A completed run: its duration in seconds, and its activities in the order of their schedule as type, and
-    seconds from the run's start to their schedule and to their close."""
+    seconds from the run's execution time to their schedule and to their close."""
 
     duration: float
     activities: tuple[tuple[str, float, float], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from temporalio.api.common.v1 import Payload as PayloadProto
@@ -18,7 +19,7 @@ from app.model import (
     TimelineStatus,
     WorkflowStatus,
 )
-from app.protos import failure_of, json_of, payload_map_of, payload_of, payloads_of
+from app.protos import failure_of, json_of, payload_map_of, payload_of, payloads_of, seconds_of
 
 PROGRESS_KEYS = frozenset({"percent", "step", "message", "completed", "total"})
 OUTLIVING = frozenset({TimelineKind.CHILD_WORKFLOW, TimelineKind.NEXUS_OPERATION, TimelineKind.PHASE})
@@ -34,6 +35,7 @@ def on_started(fold: Fold, event: HistoryEvent) -> None:
         task_queue=attributes.task_queue.name,
         start_time=fold.time,
         attempt=max(attributes.attempt, 1),
+        execution_time=fold.time + timedelta(seconds=seconds_of(attributes.first_workflow_task_backoff) or 0.0),
         first_run_id=attributes.first_execution_run_id or None,
         original_run_id=attributes.original_execution_run_id or None,
         previous_run_id=attributes.continued_execution_run_id or None,

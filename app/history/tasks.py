@@ -19,6 +19,8 @@ def key_of(scheduled_event_id: int) -> str:
 
 def on_scheduled(fold: Fold, event: HistoryEvent) -> None:
     attempt = max(event.workflow_task_scheduled_event_attributes.attempt, 1)
+    if fold.run.execution_time is not None and fold.time < fold.run.execution_time:
+        fold.set(execution_time=fold.time)
     fold.add_bar(key_of(fold.event_id), TimelineKind.WORKFLOW_TASK, "Workflow task", attempt=attempt)
 
 

@@ -173,7 +173,7 @@ def _late(row: Row) -> Finding:
         subject=row["run_id"],
         name=row["workflow_id"],
         message=(
-            f"{row['workflow_type']} {row['workflow_id']} has not closed since {row['start_time']:%Y-%m-%d %H:%M} UTC;"
+            f"{row['workflow_type']} {row['workflow_id']} has not closed since {row['begun']:%Y-%m-%d %H:%M} UTC;"
             f" nine of ten runs took at most {row['p90']:.3g} s"
         ),
         # Rounded, so that time alone rewrites an alert ever more rarely.

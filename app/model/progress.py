@@ -110,7 +110,7 @@ class Profile:
     runs: int
     """How many runs it was made of."""
     p50: float
-    """Seconds from start to close."""
+    """Seconds from execution time to close."""
     p90: float
     activities: float
     """How many activities a run has; the mean."""

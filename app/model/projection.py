@@ -24,6 +24,9 @@ class Projection:
     workflow_type: str = ""
     task_queue: str = ""
     start_time: datetime | None = None
+    execution_time: datetime | None = None
+    """When it begins to run: its start, or the end of its start delay or backoff; the first workflow task, where a
+    signal or an update has it begin before."""
     close_time: datetime | None = None
     attempt: int = 1
     first_run_id: str | None = None

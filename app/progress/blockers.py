@@ -20,7 +20,7 @@ from app.model import (
     TimelineStatus,
     WorkflowStatus,
 )
-from app.progress.profile import ENOUGH_RUNS, OVERDUE, matched
+from app.progress.profile import ENOUGH_RUNS, OVERDUE, begun_at, matched
 
 UNTAKEN_SECONDS = 2.0
 """A task that waits for so long makes it worth asking whether anybody polls its queue."""
@@ -141,7 +141,7 @@ def overdue(projection: Projection, profile: Profile, now: datetime) -> Iterator
     """The run, and those of its activities, that take much longer than nine of ten did before."""
     if profile.runs < ENOUGH_RUNS or projection.status is not WorkflowStatus.RUNNING:
         return
-    start = projection.start_time
+    start = begun_at(projection)
     if start is not None and (limit := OVERDUE * profile.p90) and (now - start).total_seconds() > limit:
         message = f"Takes {_span(now - start)}; nine of ten runs took at most {_span(profile.p90)}"
         yield Blocker(BlockerKind.OVERDUE, message, start + timedelta(seconds=limit))
@@ -229,11 +229,17 @@ def _waiting(
         message = f"Waiting for timer {first.name} until {first.detail.get('fireTime')}"
         yield Blocker(BlockerKind.TIMER, message, first.start_time)
     elif not open_bars and pending_workflow_task is None and projection.status is WorkflowStatus.RUNNING:
-        # Before its first workflow task a run waits for its start delay or backoff instead.
-        begun = any(item.kind is TimelineKind.WORKFLOW_TASK for item in projection.timeline)
+        yield from _waiting_without_bars(projection, now)
+
+
+def _waiting_without_bars(projection: Projection, now: datetime) -> Iterator[Blocker]:
+    """Before its first workflow task a run waits for the end of its start delay or backoff, later for others."""
+    since, begins = projection.start_time, projection.execution_time
+    if any(item.kind is TimelineKind.WORKFLOW_TASK for item in projection.timeline):
         since = projection.last_event_time or now
-        if begun:
-            yield Blocker(BlockerKind.WAITING_FOR_SIGNAL, "Waiting for a signal or an update", since)
+        yield Blocker(BlockerKind.WAITING_FOR_SIGNAL, "Waiting for a signal or an update", since)
+    elif since is not None and begins is not None and begins > max(since, now):
+        yield Blocker(BlockerKind.TIMER, f"Waiting until its execution time {begins.isoformat()}", since)
 
 
 def _child_running(children: list[TimelineItem]) -> Blocker:

@@ -34,7 +34,7 @@ class Place:
 
 def place_of(projection: Projection, profile: Profile, at: datetime, beats: Mapping[str, float]) -> Place:
     """Where the run was at `at`. `beats` says how far open activities are, 0 to 1, by activity id."""
-    start = projection.start_time or at
+    start = begun_at(projection) or at
     reached, reached_at, lifted = 0.0, start, 0.0
     done = set()
     for activity, step in matched(projection, profile):
@@ -50,8 +50,14 @@ def place_of(projection: Projection, profile: Profile, at: datetime, beats: Mapp
     fraction = max(min(reached + moved, ahead), lifted)
     pace = _pace((reached_at - start).total_seconds(), reached, profile)
     late = (at - start).total_seconds() > OVERDUE * profile.p90
-    remaining = None if late and fraction >= 1.0 else (1.0 - fraction) * profile.p50 * pace
+    wait = max(0.0, (start - at).total_seconds())
+    remaining = None if late else wait + (1.0 - fraction) * profile.p50 * pace
     return Place(fraction, remaining, max(round(profile.activities), 1 if profile.steps else 0))
+
+
+def begun_at(projection: Projection) -> datetime | None:
+    """When the run begins to run, which may be still to come."""
+    return projection.execution_time or projection.start_time
 
 
 def matched(projection: Projection, profile: Profile) -> Iterator[tuple[Activity, ProfileStep]]:

@@ -29,7 +29,7 @@ from app.model import (
     Projection,
     WorkflowStatus,
 )
-from app.progress.profile import Place, place_of
+from app.progress.profile import Place, begun_at, place_of
 from app.protos import json_of
 
 BELOW_DONE = 99.0
@@ -50,16 +50,17 @@ def progress(
     published = _told(_published(projection), ProgressSource.PUBLISHED, time)
     found = _best((published, _heartbeat(projection, beats, derived, time), derived), time)
     found = _at_status(found, projection.status)
-    if projection.status is not WorkflowStatus.RUNNING or projection.start_time is None:
+    start = begun_at(projection)
+    if projection.status is not WorkflowStatus.RUNNING or start is None:
         return found
     if place is not None and found.source is not ProgressSource.PUBLISHED:
         return _closing_in(found, place.remaining, now)
     told = _known_share(projection, beats) if found.source is ProgressSource.HEARTBEAT else found.percent
-    return _extrapolated(found, told, projection.start_time, now)
+    return _extrapolated(found, told, start, now)
 
 
 OF_CLOSED = frozenset(
-    {"last_event_time", "close_time", "status", "memo", "points", "phases", "activities", "start_time"}
+    {"last_event_time", "close_time", "status", "memo", "points", "phases", "activities", "start_time", "execution_time"}
 )
 """What of its projection the progress of a closed run is read from."""
 

@@ -124,13 +124,15 @@ order by failed desc limit $9
 """
 
 _OVERDUE = """
-select e.namespace, e.tenant, e.environment, e.workflow_id, e.run_id, e.workflow_type, e.start_time, p.p90,
-    extract(epoch from now() - e.start_time)::double precision as seconds
+select e.namespace, e.tenant, e.environment, e.workflow_id, e.run_id, e.workflow_type, p.p90,
+    coalesce(e.execution_time, e.start_time) as begun,
+    extract(epoch from now() - coalesce(e.execution_time, e.start_time))::double precision as seconds
 from executions e join profiles p using (namespace, tenant, environment, workflow_type)
 where e.status = 'RUNNING' and e.namespace = any($1) and p.runs >= $5 and p.p90 > 0
     and ($2::text is null or e.tenant = $2) and ($3::text is null or e.environment = $3)
     and ($4::text is null or e.workflow_type = $4) and ($8::text is null or e.task_queue = $8)
     and e.start_time < now() - make_interval(secs => p.p90 * $6)
+    and coalesce(e.execution_time, e.start_time) < now() - make_interval(secs => p.p90 * $6)
 order by e.start_time limit $7
 """
 
@@ -227,7 +229,7 @@ class Alerts:
         )  # fmt: skip
 
     async def overdue(self, rule: Rule, namespaces: Sequence[str], enough: int) -> list[Row]:
-        """Runs that last too long: their names, start_time, seconds so far, and the p90 of `enough` runs or more."""
+        """Runs that last too long: their names, when they had begun, seconds since, and p90 of `enough` runs."""
         return await self._database.fetch(
             _OVERDUE, list(namespaces), rule.tenant, rule.environment, rule.workflow_type, enough,
             float(rule.threshold), MOST, rule.task_queue,

@@ -36,7 +36,7 @@ class Archived(msgspec.Struct, frozen=True):
 
 
 _WHOLE = frozenset({"*"})
-PROJECTOR_VERSION = 3
+PROJECTOR_VERSION = 4
 """Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
 again from the history."""
 NOT_PROJECTED = 0

@@ -24,9 +24,12 @@ where status = 'COMPLETED' and archived_at > $1 and archived_at <= $2
 """
 
 _LAST = """
-select e.run_id, e.start_time, e.duration, a.activity_type, a.scheduled_time, a.close_time
+select e.run_id, e.begun, e.close_time as ended, a.activity_type, a.scheduled_time, a.close_time
 from (
-    select namespace, workflow_id, run_id, start_time, duration from executions
+    -- A signal may have begun a run before its execution time.
+    select namespace, workflow_id, run_id, close_time,
+        case when execution_time < close_time then execution_time else start_time end as begun
+    from executions
     where (namespace, tenant, environment, workflow_type) = ($1, $2, $3, $4) and status = 'COMPLETED'
         and archived_at is not null
     order by close_time desc limit $5
@@ -93,9 +96,10 @@ class Profiles:
 def runs_of(rows: Iterable[Row]) -> list[PastRun]:
     runs: dict[str, tuple[float, list[tuple[str, float, float]]]] = {}
     for row in rows:
-        _, activities = runs.setdefault(row["run_id"], (max(row["duration"], 0.001), []))
+        start = row["begun"]
+        duration = (row["ended"] - start).total_seconds()
+        _, activities = runs.setdefault(row["run_id"], (max(duration, 0.001), []))
         if row["activity_type"] is not None:
-            start = row["start_time"]
             activities.append(
                 (
                     row["activity_type"],

@@ -23,10 +23,12 @@ async def archived(
     seconds: float = 100,
     status: WorkflowStatus = WorkflowStatus.COMPLETED,
     started: datetime = NOW - timedelta(hours=1),
+    delay: timedelta = timedelta(0),
     **fields: str,
 ) -> None:
-    """A closed run with activities: type, and seconds from the run's start to schedule and close."""
-    row = execution(status=status, start_time=started, close_time=started + timedelta(seconds=seconds), **fields)
+    """A closed run with activities: type, and seconds from its execution time to schedule and close."""
+    closed = started + timedelta(seconds=seconds)
+    row = execution(status=status, start_time=started - delay, execution_time=started, close_time=closed, **fields)
     await Executions(db).record([row])
     await db.execute("update executions set archived_at = now() - interval '5 seconds' where run_id = $1", row.run_id)
     for number, (activity_type, begin, end) in enumerate(activities):
@@ -71,6 +73,28 @@ async def test_a_profile_is_made_of_completed_runs(db: Database) -> None:
         ("load", 1, 0.0, 0.25, 1.0),
         ("save", 1, 0.25, 1.0, 1.0),
     ]
+
+
+async def test_a_profile_is_measured_from_the_execution_time(db: Database) -> None:
+    await archived(db, [("load", 0, 25), ("save", 25, 100)], delay=timedelta(hours=1))
+    await Profiles(db).renew()
+    made = (await Profiles(db).many([KEY]))[KEY]
+    assert (made.p50, made.p90) == (100, 100)
+    assert [(step.begins, step.closes) for step in made.steps] == [(0.0, 0.25), (0.25, 1.0)]
+
+
+async def test_of_a_run_that_a_signal_began_early_the_start_counts(db: Database) -> None:
+    started = NOW - timedelta(hours=1)
+    row = execution(
+        status=WorkflowStatus.COMPLETED,
+        start_time=started,
+        execution_time=started + timedelta(hours=2),
+        close_time=started + timedelta(seconds=50),
+    )
+    await Executions(db).record([row])
+    await db.execute("update executions set archived_at = now() - interval '5 seconds'")
+    await Profiles(db).renew()
+    assert (await Profiles(db).many([KEY]))[KEY].p50 == 50
 
 
 async def test_a_profile_follows_the_last_runs(db: Database) -> None:

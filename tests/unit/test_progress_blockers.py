@@ -143,8 +143,34 @@ def test_waiting_for_a_signal() -> None:
     task = PendingWorkflowTask("SCHEDULED", START, None, 1)
     assert kinds(run(), task=task) == []
     assert kinds(run(event(5, "WORKFLOW_TASK_SCHEDULED"))) == []
-    # A start delay or a cron backoff: no workflow task yet.
+    # Not even its first workflow task is scheduled yet.
     assert kinds(project(REF, BEGIN[:1])) == []
+
+
+def delayed(*events: HistoryEvent) -> Projection:
+    started = event(1, "WORKFLOW_EXECUTION_STARTED")
+    started.workflow_execution_started_event_attributes.first_workflow_task_backoff.FromTimedelta(timedelta(hours=1))
+    return project(REF, [started, *events])
+
+
+def test_a_run_waits_for_its_execution_time() -> None:
+    (blocker,) = blockers(delayed(), [], None, NOW, profile=profile())
+    assert blocker == Blocker(
+        BlockerKind.TIMER,
+        "Waiting until its execution time 2026-01-01T01:00:01+00:00",
+        START + timedelta(seconds=1),
+    )
+    begun = START + timedelta(seconds=1, hours=1)
+    assert blockers(delayed(), [], None, begun + timedelta(seconds=74), profile=profile()) == ()
+    (late,) = blockers(delayed(), [], None, begun + timedelta(seconds=76), profile=profile())
+    assert (late.kind, late.since) == (BlockerKind.OVERDUE, begun + timedelta(seconds=75))
+    assert late.message == "Takes 76 s; nine of ten runs took at most 50 s"
+
+
+def test_a_signal_begins_a_run_before_its_execution_time() -> None:
+    told = delayed(event(2, "WORKFLOW_EXECUTION_SIGNALED", signal_name="go"), event(3, "WORKFLOW_TASK_SCHEDULED"))
+    assert told.execution_time == START + timedelta(seconds=3)
+    assert kinds(told) == []
 
 
 def test_failing_workflow_task() -> None:
