@@ -10,7 +10,7 @@ from typing import Any
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import UserMetadata
 
-from app.history.standing import DONE, Standing
+from app.history.standing import Standing
 from app.history.timeline import Timeline
 from app.model import (
     Activity,
@@ -83,7 +83,7 @@ class Fold:
                 step=self.step,
                 percent=self.standing.percent,
                 full=self.standing.full,
-                phases_done=sum(phase.status in DONE for phase in self.phases.values()),
+                phases_done=self.standing.phases_done,
                 phases_known=len(self.phases),
             )
         )

@@ -26,6 +26,7 @@ class Standing:
 
     percent: float = 0.0
     full: float = 0.0
+    phases_done: int = 0
     _floor: float = 0.0
     """What the activities before the first phase had come to; the phases share the rest."""
     _has_phases: bool = False
@@ -38,6 +39,7 @@ class Standing:
         """These are known now, after one more event."""
         if phases and not self._has_phases:
             self._has_phases, self._floor = True, self.percent
+        self.phases_done = sum(phase.status in DONE for phase in phases.values())
         self._keep_begun(scheduled, closed, phases)
         self.percent = max(self.percent, self._value(scheduled, closed, phases))
         self.full = max(self.percent, self._value(scheduled, scheduled, phases))
@@ -53,7 +55,7 @@ class Standing:
     def _value(self, scheduled: int, closed: int, phases: Mapping[str, Phase]) -> float:
         if not phases:
             return 100.0 * share(closed, scheduled)
-        done = float(sum(phase.status in DONE for phase in phases.values()))
+        done = float(self.phases_done)
         for scheduled_before, closed_before in self._begun.values():
             known = scheduled - scheduled_before
             done += share(min(closed - closed_before, known), known)

@@ -12,6 +12,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from app.history import project
 from app.history.activities import is_compensation
 from app.model import PhaseStatus, Projection, TimelineKind, TimelineStatus
+from app.progress import progress
 from tests.recordings import REF, START, encoded, event, folded, items
 
 
@@ -103,6 +104,16 @@ def test_the_end_of_the_run_ends_open_phases(close: str, phase: PhaseStatus, bar
     assert (opened.status, opened.close_time) == (phase, START + timedelta(seconds=9))
     assert never.status is PhaseStatus.SKIPPED
     assert [item.status for item in items(told, TimelineKind.PHASE)] == [bar]
+
+
+def test_phases_that_the_end_of_the_run_skips_are_not_done() -> None:
+    value = [{"name": str(number), "status": "pending"} for number in range(10)]
+    first = [{"name": "0", "status": "completed"}, {"name": "1", "status": "skipped"}, {"name": "2"}]
+    told = run(publish(2, value), publish(3, first), event(9, "WORKFLOW_EXECUTION_FAILED"))
+    assert [(point.phases_done, point.phases_known) for point in told.points] == [(0, 0), (0, 10), (2, 10), (2, 10)]
+    said = progress(told, (), START)
+    assert (said.completed_steps, said.total_steps) == (2, 10)
+    assert said.percent == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize(
