@@ -15,13 +15,14 @@ from app.model import (
     ExecutionRef,
     Failure,
     FailureKind,
+    Json,
     TimelineKind,
     TimelineStatus,
     WorkflowStatus,
+    published_in,
 )
 from app.protos import failure_of, json_of, payload_map_of, payload_of, payloads_of, seconds_of
 
-PROGRESS_KEYS = frozenset({"percent", "step", "message", "completed", "total"})
 OUTLIVING = frozenset({TimelineKind.CHILD_WORKFLOW, TimelineKind.NEXUS_OPERATION, TimelineKind.PHASE})
 """Kinds of items that the end of a run does not end, or that end by their own rule."""
 
@@ -34,8 +35,8 @@ def on_started(fold: Fold, event: HistoryEvent) -> None:
         workflow_type=attributes.workflow_type.name,
         task_queue=attributes.task_queue.name,
         start_time=fold.time,
-        attempt=max(attributes.attempt, 1),
         execution_time=fold.time + timedelta(seconds=seconds_of(attributes.first_workflow_task_backoff) or 0.0),
+        attempt=max(attributes.attempt, 1),
         first_run_id=attributes.first_execution_run_id or None,
         original_run_id=attributes.original_execution_run_id or None,
         previous_run_id=attributes.continued_execution_run_id or None,
@@ -75,13 +76,16 @@ def upsert_memo(fold: Fold, fields: Mapping[str, PayloadProto]) -> None:
             memo[name] = payload_of(proto)
     fold.set(memo=memo)
     if "progress" in fields:
-        value = json_of(memo["progress"]) if "progress" in memo else None
-        published = value if isinstance(value, dict) and PROGRESS_KEYS & value.keys() else None
-        if published != fold.published:
-            fold.published = published
-            fold.move()
+        _publish(fold, json_of(memo["progress"]) if "progress" in memo else None)
     if "phase" in memo and "phase" in fields:
         phases.publish(fold, json_of(memo["phase"]))
+
+
+def _publish(fold: Fold, value: Json) -> None:
+    """What is no progress leaves what was published before; None takes it back."""
+    if value != fold.published and (value is None or published_in(value) is not None):
+        fold.published = value
+        fold.move()
 
 
 def on_search_attributes(fold: Fold, event: HistoryEvent) -> None:

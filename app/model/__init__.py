@@ -56,6 +56,10 @@ from app.model.projection import (
     Projection,
     RunView,
 )
+from app.model.published import (
+    Published,
+    published_in,
+)
 from app.model.tenant import (
     NOBODY,
     Quotas,
@@ -115,6 +119,7 @@ __all__ = [
     "ProgressPoint",
     "ProgressSource",
     "Projection",
+    "Published",
     "Quotas",
     "RetryPolicy",
     "RunView",
@@ -127,4 +132,5 @@ __all__ = [
     "WorkflowStatus",
     "merged",
     "milliseconds",
+    "published_in",
 ]

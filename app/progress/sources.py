@@ -11,7 +11,6 @@ go down.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from app.model import (
     ProgressSource,
     Projection,
     WorkflowStatus,
+    published_in,
 )
 from app.progress.profile import Place, begun_at, place_of
 from app.protos import json_of
@@ -47,7 +47,7 @@ def progress(
     shares = {activity_id: (said.percent or 0.0) / 100.0 for activity_id, said in beats.items()}
     place = place_of(projection, profile, projection.close_time or now, shares) if profile else None
     derived = _phases(projection, place, time) or _profiled(projection, place, time) or _activities(projection, time)
-    published = _told(_published(projection), ProgressSource.PUBLISHED, time)
+    published = _published(projection.points[-1], time) if projection.points else None
     found = _best((published, _heartbeat(projection, beats, derived, time), derived), time)
     found = _at_status(found, projection.status)
     start = begun_at(projection)
@@ -60,7 +60,7 @@ def progress(
 
 
 OF_CLOSED = frozenset(
-    {"last_event_time", "close_time", "status", "memo", "points", "phases", "activities", "start_time", "execution_time"}
+    {"last_event_time", "close_time", "status", "points", "phases", "activities", "start_time", "execution_time"}
 )
 """What of its projection the progress of a closed run is read from."""
 
@@ -86,8 +86,7 @@ def progress_at(point: ProgressPoint, projection: Projection | None = None, prof
         counted = replace(_counted(point, ProgressSource.PROFILE), percent=_by_profile(place))
     elif point.scheduled:
         counted = _counted(point, ProgressSource.ACTIVITIES)
-    told = _told(point.published, ProgressSource.PUBLISHED, point.time)
-    return _at_status(_best((told, counted), point.time), point.status)
+    return _at_status(_best((_published(point, point.time), counted), point.time), point.status)
 
 
 def not_below(said: Progress, last: Progress | None) -> Progress:
@@ -153,26 +152,15 @@ def _closing_in(found: Progress, seconds: float | None, now: datetime) -> Progre
     return replace(found, eta_seconds=seconds, estimated_close_time=now + timedelta(seconds=seconds))
 
 
-def _published(projection: Projection) -> Json:
-    payload = projection.memo.get("progress")
-    return json_of(payload) if payload is not None else None
+def _published(point: ProgressPoint, time: datetime) -> Progress | None:
+    return _told(point.published, ProgressSource.PUBLISHED, time)
 
 
 def _told(value: Json, source: ProgressSource, time: datetime) -> Progress | None:
-    """A value with any of percent, step, message, completed and total; None where it has none. Fields of a
-    wrong type are passed over."""
-    if not isinstance(value, Mapping):
+    said = published_in(value)
+    if said is None:
         return None
-    completed, total = _count(value.get("completed")), _count(value.get("total"))
-    percent = _number(value.get("percent"))
-    if percent is None and completed is not None and total:
-        percent = 100.0 * completed / total
-    step, message = _text(value.get("step")), _text(value.get("message"))
-    if percent is None and step is None and message is None and completed is None:
-        return None
-    if percent is not None:
-        percent = min(max(percent, 0.0), 100.0)
-    return Progress(time, source, percent, step, message, completed, total)
+    return Progress(time, source, said.percent, said.step, said.message, said.completed, said.total)
 
 
 def _beats(projection: Projection, pending: tuple[PendingActivity, ...]) -> dict[str, Progress]:
@@ -268,18 +256,3 @@ def _counted(point: ProgressPoint, source: ProgressSource) -> Progress:
 
 def _below(percent: float) -> float:
     return min(percent, BELOW_DONE)
-
-
-def _number(value: Json) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def _count(value: Json) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and 0 <= number < 2**31 else None
-
-
-def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -112,6 +112,8 @@ def test_memo_and_search_attributes_are_merged_and_removed() -> None:
 
 
 def test_points_log_published_progress_once_per_change() -> None:
+    """What is no progress leaves what was published before; null takes it back."""
+
     def publish(event_id: int, value: object) -> HistoryEvent:
         made = event(event_id, "WORKFLOW_PROPERTIES_MODIFIED")
         fields = made.workflow_properties_modified_event_attributes.upserted_memo.fields
@@ -126,18 +128,21 @@ def test_points_log_published_progress_once_per_change() -> None:
             publish(3, {"percent": 10}),
             publish(4, "junk"),
             publish(5, {"percent": 20, "extra": True}),
-            event(6, "WORKFLOW_EXECUTION_COMPLETED", result=Payloads()),
+            publish(6, {"percent": "much"}),
+            publish(7, {"total": 5}),
+            publish(8, None),
+            event(9, "WORKFLOW_EXECUTION_COMPLETED", result=Payloads()),
         ],
     )
     assert [(point.event_id, point.published) for point in run.points] == [
         (1, None),
         (2, {"percent": 10}),
-        (4, None),
         (5, {"percent": 20, "extra": True}),
-        (6, {"percent": 20, "extra": True}),
+        (8, None),
+        (9, None),
     ]
     assert run.points[-1].status is WorkflowStatus.COMPLETED
-    assert run.points[-1].time == START + timedelta(seconds=6)
+    assert run.points[-1].time == START + timedelta(seconds=9)
 
 
 def test_a_long_history_keeps_one_lane() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.history.standing import DONE, Standing
+from app.history.standing import Standing
 from app.model import (
     Activity,
     ActivityStatus,
@@ -56,7 +56,8 @@ def run(*states: ActivityStatus, published: Any = None, **more: Any) -> Projecti
         closed,
         percent=standing.percent,
         full=standing.full,
-        phases_done=sum(phase.status in DONE for phase in phases),
+        published=published,
+        phases_done=standing.phases_done,
         phases_known=len(phases),
     )
     return Projection(
@@ -64,7 +65,6 @@ def run(*states: ActivityStatus, published: Any = None, **more: Any) -> Projecti
         last_event_time=START,
         start_time=START,
         status=status,
-        memo={} if published is None else {"progress": payload(published)},
         activities=activities(*states),
         points=(point,),
         **more,
