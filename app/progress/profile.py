@@ -24,7 +24,7 @@ ENOUGH_RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`fraction` is of the run, 0 to below 1; `remaining` is in seconds, None once the run takes longer than any
+    """`fraction` is of the run, 0 to below 1; `remaining` is in seconds, None once the run takes longer than its
     profile could tell."""
 
     fraction: float

@@ -45,7 +45,9 @@ def progress(
     pending = () if projection.status.is_closed else tuple(pending)
     beats = _beats(projection, pending)
     shares = {activity_id: (said.percent or 0.0) / 100.0 for activity_id, said in beats.items()}
-    place = place_of(projection, profile, projection.close_time or now, shares) if profile else None
+    place = None
+    if profile is not None and projection.status is not WorkflowStatus.COMPLETED:
+        place = place_of(projection, profile, projection.close_time or now, shares)
     derived = _phases(projection, place, time) or _profiled(projection, place, time) or _activities(projection, time)
     published = _published(projection.points[-1], time) if projection.points else None
     found = _best((published, _heartbeat(projection, beats, derived, time), derived), time)
@@ -53,7 +55,7 @@ def progress(
     start = begun_at(projection)
     if projection.status is not WorkflowStatus.RUNNING or start is None:
         return found
-    if place is not None and found.source is not ProgressSource.PUBLISHED:
+    if place is not None and found.source not in _knowing_more(place):
         return _closing_in(found, place.remaining, now)
     told = _known_share(projection, beats) if found.source is ProgressSource.HEARTBEAT else found.percent
     return _extrapolated(found, told, start, now)
@@ -66,11 +68,14 @@ OF_CLOSED = frozenset(
 
 
 def closed_progress(projection: Projection) -> Progress:
-    """Where a closed run got to, which no clock changes, nor anybody else; these parts of its projection are enough.
-    LookupError where it does not say that it closed."""
+    """Where a closed run got to, where no clock changes that, nor anybody else: it completed, or it said so itself.
+    These parts of its projection are enough. LookupError of any other run."""
     if projection.last_event_time is None or not projection.status.is_closed:
         raise LookupError("the projection is not that of a closed run")
-    return progress(projection, (), projection.last_event_time)
+    found = progress(projection, (), projection.last_event_time)
+    if found.source not in {ProgressSource.PUBLISHED, ProgressSource.STATUS} or found.percent is None:
+        raise LookupError("the profile of its type may tell more of where the run got to")
+    return found
 
 
 def progress_at(point: ProgressPoint, projection: Projection | None = None, profile: Profile | None = None) -> Progress:
@@ -128,6 +133,13 @@ def _at_status(found: Progress, status: WorkflowStatus) -> Progress:
     if status.is_closed and found.source is ProgressSource.NONE:
         return replace(found, source=ProgressSource.STATUS)
     return found
+
+
+def _knowing_more(place: Place) -> frozenset[ProgressSource]:
+    """Sources that tell more of the end than a profile does; of a late run it tells nothing."""
+    if place.remaining is None:
+        return frozenset({ProgressSource.PUBLISHED, ProgressSource.HEARTBEAT})
+    return frozenset({ProgressSource.PUBLISHED})
 
 
 def _extrapolated(found: Progress, percent: float | None, start: datetime, now: datetime) -> Progress:

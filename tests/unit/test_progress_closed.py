@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.model import ActivityStatus, Phase, PhaseStatus, Projection, WorkflowStatus
+from app.model import ActivityStatus, Phase, PhaseStatus, Profile, ProgressSource, Projection, WorkflowStatus
 from app.progress import OF_CLOSED, closed_progress, progress
 from app.store.archive import _decoder
 from tests.recordings import START
@@ -38,8 +38,24 @@ def parts(projection: Projection) -> Any:
 def test_it_is_told_as_whoever_asks_is_told(status: WorkflowStatus, projection: dict[str, Any]) -> None:
     given = {key: value for key, value in projection.items() if key != "states"}
     whole = run(*projection.get("states", ()), status=status, **given)
-    for seconds in (0, 100):
-        assert closed_progress(parts(whole)) == progress(whole, (), START + timedelta(seconds=seconds))
+    told = [progress(whole, (), START + timedelta(seconds=seconds)) for seconds in (0, 100)]
+    assert told[0] == told[1]
+    if status is WorkflowStatus.COMPLETED or told[0].source is ProgressSource.PUBLISHED:
+        assert closed_progress(parts(whole)) == told[0]
+    else:
+        with pytest.raises(LookupError, match="profile"):
+            closed_progress(parts(whole))
+
+
+@pytest.mark.parametrize("status", CLOSED)
+def test_a_run_stays_where_its_profile_told_that_it_was(status: WorkflowStatus) -> None:
+    usual = Profile("default", "acme", "production", "Sync", 20, 100.0, 100.0, 1.0)
+    running = run()
+    closed = replace(run(status=status), close_time=START + timedelta(seconds=60))
+    before = progress(running, (), START + timedelta(seconds=60), usual)
+    after = progress(closed, (), START + timedelta(days=1), usual)
+    percent = 100.0 if status is WorkflowStatus.COMPLETED else before.percent
+    assert (before.percent, after.percent, after.eta_seconds) == (60.0, percent, None)
 
 
 @pytest.mark.parametrize("changes", [{"status": WorkflowStatus.RUNNING}, {"last_event_time": None}])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from app.model import Activity, ActivityStatus, Profile, ProgressSource, Projection, WorkflowStatus
+from app.model import Activity, ActivityStatus, Profile, ProgressPoint, ProgressSource, Projection, WorkflowStatus
 from app.profile import PastRun, profile_of
 from app.progress import progress, progress_at
 from tests.recordings import START, folded
 from tests.unit.test_progress import beat
 
 KEY = ("default", "acme", "production", "Sync")
+NOTHING = ProgressPoint(1, START, WorkflowStatus.RUNNING, 0, 0)
 
 
 def past(durations: Sequence[float]) -> PastRun:
@@ -120,6 +122,19 @@ def test_it_waits_for_an_activity_that_takes_longer() -> None:
     assert (told.percent, told.eta_seconds) == (99.0, None)
 
 
+def test_a_run_that_is_later_than_its_profile_knows_nothing_of_its_end() -> None:
+    known = profile([10, 80, 10])
+    stuck = open_run([10, 500, 10], 60)
+    assert progress(stuck, [], at(149), known).eta_seconds == pytest.approx(10.0)
+    late = progress(stuck, [], at(151), known)
+    assert (late.percent, late.eta_seconds, late.estimated_close_time) == (90.0, None, None)
+    beating = progress(
+        replace(stuck, points=(replace(NOTHING, scheduled=2, closed=1),)), [beat("1", {"percent": 50})], at(300), known
+    )
+    assert beating.source is ProgressSource.HEARTBEAT
+    assert beating.eta_seconds == pytest.approx(100.0)
+
+
 def test_a_heartbeat_leads_up_to_the_close_of_its_activity() -> None:
     known = profile([10, 80, 10])
     begun = open_run([10, 500, 10], 20)
@@ -153,3 +168,14 @@ def test_the_log_is_told_by_the_profile_too() -> None:
     assert {each.source for each in told if each.total_steps} <= {ProgressSource.PROFILE, ProgressSource.PUBLISHED}
     percents = [each.percent or 0.0 for each in told]
     assert percents == sorted(percents)
+
+
+def test_a_run_that_has_not_begun_is_nowhere_and_its_end_is_behind_its_wait() -> None:
+    delayed = replace(open_run([], 0), execution_time=at(3600))
+    known = profile([10, 80, 10])
+    told = progress(delayed, [], at(1800), known)
+    assert told.percent == 0.0
+    assert told.eta_seconds == pytest.approx(1800 + 100)
+    assert progress(delayed, [], at(3650), profile([100])).percent == pytest.approx(50.0)
+    published = replace(delayed, points=(replace(NOTHING, published={"percent": 50}),))
+    assert progress(published, [], at(3700), known).eta_seconds == pytest.approx(100)

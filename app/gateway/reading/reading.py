@@ -279,8 +279,9 @@ class Reading:
             ) from error
 
     async def progress(self, view: RunView) -> Progress:
-        """How far the run is; only an open one is measured by the profile of its type."""
-        profile = None if view.execution.status.is_closed else await self._insights.profile(view.execution)
+        """How far the run is, or got; what one that completed usually takes no longer matters."""
+        completed = view.projection.status is WorkflowStatus.COMPLETED
+        profile = None if completed else await self._insights.profile(view.execution)
         return progresses.progress(view.projection, view.pending_activities, datetime.now(UTC), profile)
 
     async def blockers(self, view: RunView) -> tuple[Blocker, ...]:
