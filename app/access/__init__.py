@@ -10,7 +10,7 @@ from app.access.api_keys import KeyRing
 from app.access.decision import ANYTHING, SOME_RUN, Decision, Target, Verdict, decide, withheld
 from app.access.envelope import Envelope
 from app.access.gatekeeper import ENVIRONMENT_HEADER, TENANT_HEADER, Gatekeeper, Readers
-from app.access.grant import Grant, Tag, Tree, chain_of
+from app.access.grant import Grant, Tag, Tree
 from app.access.identity import Action, Credential, Identity, Role, Scope
 from app.access.jwks import Jwks
 from app.access.jwt import Claims, Expected, JwtReader
@@ -67,7 +67,6 @@ __all__ = [
     "Tickets",
     "Tree",
     "Verdict",
-    "chain_of",
     "decide",
     "manages_tenants",
     "may",

@@ -10,7 +10,10 @@ from app.model import Execution
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A run, the runs of its chain, and what descends from any of them. `first_run_id` names the chain."""
+    """A run, the runs of its chain, and what descends from any of them. `first_run_id` names the chain.
+
+    Of a run of this workflow id whose chain is not known, nothing but its own name tells that it is held.
+    """
 
     namespace: str
     workflow_id: str
@@ -20,15 +23,15 @@ class Tree:
     def holds(self, run: Execution, root_chain: str | None) -> bool:
         if run.namespace != self.namespace:
             return False
-        if run.workflow_id == self.workflow_id and chain_of(run) == self.first_run_id:
+        if run.workflow_id == self.workflow_id and (self.names(run.run_id) or run.first_run_id == self.first_run_id):
             return True
         if run.root_workflow_id != self.workflow_id:
             return False
-        return self.names_root(run) or root_chain == self.first_run_id
+        return self.names(run.root_run_id) or root_chain == self.first_run_id
 
-    def names_root(self, run: Execution) -> bool:
-        """Whether the run's root is one that the token itself names."""
-        return run.root_run_id in {self.first_run_id, self.run_id}
+    def names(self, run_id: str | None) -> bool:
+        """Whether it is one of the runs that the token itself names."""
+        return run_id in {self.first_run_id, self.run_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,3 @@ class Grant:
     def holds(self, run: Execution, root_chain: str | None = None) -> bool:
         """`root_chain` is the first run of the chain of the run's root, where it had to be looked up."""
         return self.runs.holds(run, root_chain)
-
-
-def chain_of(run: Execution) -> str:
-    """The run id that names the chain of a run."""
-    return run.first_run_id or run.run_id

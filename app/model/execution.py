@@ -97,6 +97,7 @@ def merged(row: Execution, now: Execution) -> Execution:
         now,
         start_time=_first_told(row.start_time, now.start_time),
         execution_time=_first_told(row.execution_time, now.execution_time),
+        first_run_id=now.first_run_id or row.first_run_id,
         previous_run_id=now.previous_run_id or row.previous_run_id,
         next_run_id=now.next_run_id or row.next_run_id,
         failure_type=now.failure_type or row.failure_type,

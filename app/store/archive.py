@@ -20,6 +20,7 @@ from app.model import ExecutionRef, Projection
 from app.store import activities
 from app.store.database import Connection, Database, Row
 from app.store.executions import LOCK, columns_of, key_of, ref_of
+from app.store.learning import HERE, PUT, learnt
 from app.store.pieces import INLINE_BYTES, Packer, Piece, unpacked
 from app.store.remembered import Remembered
 
@@ -37,40 +38,12 @@ class Archived(msgspec.Struct, frozen=True):
 
 _WHOLE = frozenset({"*"})
 PROJECTOR_VERSION = 4
-"""Raise it when `Projection`, the folding or the rows of activities change: older projections are then folded
-again from the history."""
+"""Raise it when `Projection`, the folding, the rows of activities or what rows learn change: older projections are then
+folded again from the history."""
 NOT_PROJECTED = 0
 REMEMBERED_BYTES = 4 * 2**20
 """Of packed projections; unpacked they take about six times as much."""
 
-_HERE = "namespace = $1 and workflow_id = $2 and run_id = $3"
-
-_PUT = f"""
-with known as (
-    select * from executions where {_HERE} for update
-), stored as (
-    insert into archive (namespace, workflow_id, run_id, projector_version, projection, events)
-    values ($1, $2, $3, $4, $5, $6)
-    on conflict (namespace, workflow_id, run_id) do update set projector_version = excluded.projector_version,
-        projection = excluded.projection, events = excluded.events, archived_at = now()
-), updated as (
-    update executions as e set
-        archived_at = now(),
-        history_length = greatest(known.history_length, $6),
-        failure_type = coalesce($7, known.failure_type),
-        failure_message = coalesce($8, known.failure_message),
-        previous_run_id = coalesce($9, known.previous_run_id),
-        next_run_id = coalesce($10, known.next_run_id)
-    from known
-    where (e.namespace, e.workflow_id, e.run_id) = (known.namespace, known.workflow_id, known.run_id)
-    returning e.*, (e.history_length, e.failure_type, e.failure_message, e.previous_run_id, e.next_run_id)
-        is distinct from (known.history_length, known.failure_type, known.failure_message,
-                          known.previous_run_id, known.next_run_id) as differs
-)
-insert into changes (tenant, environment, namespace, workflow_id, run_id, kind)
-select tenant, environment, namespace, workflow_id, run_id, 'UPDATED' from updated where differs
-returning kind
-"""
 _PUT_PIECES = """
 insert into archive_events (namespace, workflow_id, run_id, first_event_id, last_event_id, events)
 select $1, $2, $3, * from unnest($4::bigint[], $5::bigint[], $6::bytea[])
@@ -121,7 +94,7 @@ class Archive:
     async def _clear(self, connection: Connection, ref: ExecutionRef) -> None:
         """Archived again, by another version perhaps, nothing of the first time may stay."""
         for table in ("archive_events", "activities"):
-            await connection.execute(f"delete from {table} where {_HERE}", *key_of(ref))
+            await connection.execute(f"delete from {table} where {HERE}", *key_of(ref))
 
     async def _put(
         self,
@@ -132,17 +105,13 @@ class Archive:
         packed: bytes,
         events: int,
     ) -> str | None:
-        failure = projection.failure if projection else None
         changed: str | None = await connection.fetchval(
-            _PUT,
+            PUT,
             *key_of(ref),
             NOT_PROJECTED if projection is None else version,
             packed,
             events,
-            failure and _text(failure.type),
-            failure and _text(failure.message),
-            projection and projection.previous_run_id,
-            projection and projection.next_run_id,
+            *learnt(projection or Projection()),
         )
         return changed
 
@@ -204,7 +173,7 @@ class Archive:
 
     async def length(self, ref: ExecutionRef) -> int | None:
         """How many events are kept of a run; None where it is not archived."""
-        length: int | None = await self._database.fetchval(f"select events from archive where {_HERE}", *key_of(ref))
+        length: int | None = await self._database.fetchval(f"select events from archive where {HERE}", *key_of(ref))
         return length
 
     async def pages(
@@ -251,7 +220,7 @@ class Archive:
             else "last_event_id > $4 order by first_event_id"
         )
         return await self._database.fetchrow(
-            f"select first_event_id, last_event_id, events from archive_events where {_HERE} and {rule} limit 1",
+            f"select first_event_id, last_event_id, events from archive_events where {HERE} and {rule} limit 1",
             *key_of(ref),
             position,
         )
@@ -276,8 +245,3 @@ def _decoder(names: frozenset[str]) -> msgspec.msgpack.Decoder[Any]:
 
 def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[int], list[bytes]]:
     return [each.first_event_id for each in pieces], [each.last_event_id for each in pieces], [p.events for p in pieces]
-
-
-def _text(value: str | None) -> str | None:
-    """Text as Postgres takes it: without U+0000."""
-    return None if value is None else value.replace("\0", "\ufffd")

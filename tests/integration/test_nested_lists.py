@@ -158,6 +158,24 @@ async def test_a_chain_is_known_in_both_directions(temporal: TemporalServer, dat
             seen = (await host.data(forwards, run=handle.first_execution_run_id))["workflow"]
             assert seen["previousRun"] is None
             assert seen["nextRun"]["nextRun"] == {"runId": last, "nextRun": None}
+            of_chain = '{ workflows(filter: {workflowId: {equals: "chain"}}) { nodes { firstRunId } } }'
+            found = (await host.data(of_chain))["workflows"]["nodes"]
+            assert found == [{"firstRunId": handle.first_execution_run_id}] * 3
+
+
+async def test_what_was_said_at_its_start_outlives_a_run(temporal: TemporalServer, database: str) -> None:
+    async with world_of_its_own(temporal, database) as world, world.indexer() as indexer:
+        await world.leads(indexer)
+        handle = await world.client.start_workflow(
+            "Nobody", id="said", task_queue="nobody", static_summary="pays", static_details="all of it"
+        )
+        await handle.terminate()
+        await world.archived(world.ref(handle))
+        async with hosted(temporal.address, database, world.namespace) as host:
+            seen = await host.data("""{ workflow(workflowId: "said") { summary details firstRunId }
+                workflows { nodes { summary details firstRunId } } }""")
+            said = {"summary": "pays", "details": "all of it", "firstRunId": handle.first_execution_run_id}
+            assert seen == {"workflow": said, "workflows": {"nodes": [said]}}
 
 
 async def test_children_show_below_their_parent(temporal: TemporalServer, database: str, task_queue: str) -> None:

@@ -65,6 +65,40 @@ async def test_what_is_put_comes_back_and_shows_in_the_row(db: Database) -> None
     assert await kinds(db) == [ChangeKind.STARTED, ChangeKind.UPDATED]
 
 
+async def test_what_the_history_alone_tells_comes_into_the_row(db: Database) -> None:
+    executions = Executions(db)
+    await executions.record([replace(ROW, root_workflow_id="top", root_run_id="top-run")])
+    parent, other = ExecutionRef("default", "parent", "parent-run"), ExecutionRef("default", "other", "other-run")
+    told = Projection(first_run_id="run-0", summary="pays\0", details="all of it", parent=parent, root=other)
+    assert await Archive(db).put(REF, told, EVENTS)
+    row = await executions.get(REF)
+    assert row == replace(
+        ROW, history_length=3, first_run_id="run-0", summary="pays\ufffd", details="all of it",
+        parent_workflow_id="parent", parent_run_id="parent-run", root_workflow_id="top", root_run_id="top-run",
+    )  # fmt: skip
+    assert await executions.record([ROW]) == [], "visibility takes nothing of it away"
+
+
+async def test_that_a_run_is_the_first_of_its_chain_is_no_change(db: Database) -> None:
+    executions, archive = Executions(db), Archive(db)
+    await executions.record([replace(ROW, history_length=3)])
+    assert not await archive.put(REF, Projection(first_run_id=REF.run_id), EVENTS)
+    row = await executions.get(REF)
+    assert row is not None
+    assert row.first_run_id == REF.run_id
+    assert await kinds(db) == [ChangeKind.STARTED]
+
+
+async def test_the_run_that_continues_it_learns_its_chain(db: Database) -> None:
+    executions, archive = Executions(db), Archive(db)
+    following = replace(ROW, run_id="run-2", status=WorkflowStatus.RUNNING, close_time=None)
+    await executions.record([ROW, following])
+    assert await archive.put(REF, replace(FAILED, first_run_id="run-0"), EVENTS)
+    assert await executions.get(following.ref) == replace(following, first_run_id="run-0")
+    assert await kinds(db) == [ChangeKind.STARTED] * 2 + [ChangeKind.UPDATED] * 2
+    assert not await archive.put(REF, replace(FAILED, first_run_id="run-0"), EVENTS)
+
+
 async def test_putting_again_changes_nothing_visible(db: Database) -> None:
     archive = Archive(db)
     await Executions(db).record([ROW])

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from graphql import GraphQLObjectType
+from temporalio import workflow
 from temporalio.client import WorkflowHandle
-from temporalio.worker import Worker
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app.access import Role
 from app.api.guard import WATCHABLE
 from app.api.schema import schema
+from app.model import Execution, ExecutionRef
+from app.store import Executions
+from app.temporal import reads
+from app.temporal.connection import Temporal
 from tests.conftest import TemporalServer
 from tests.integration.families import Child, Parent
 from tests.integration.guarded import Guarded, closed_by, code_of, guarded, subscribed
+from tests.integration.indexing import world_of_its_own
 from tests.waiting import eventually
 
 MINT = """
@@ -121,6 +130,100 @@ async def test_it_reads_the_runs_that_continue_it_and_their_children(gateway: Gu
     await eventually(later)
     await eventually(lambda: sees(gateway, token, f"{family.id}-kid-0"))
     assert await sees(gateway, token, family.id, first)
+
+
+async def test_it_reads_them_before_they_are_archived(
+    gateway: Guarded, family: Handle, temporal: TemporalServer
+) -> None:
+    key = await gateway.key(Role.OPERATOR)
+    token = await minted(gateway, key, workflowId=family.id)
+    await family.signal(Parent.move_on)
+    await eventually(lambda: exists(temporal, f"{family.id}-kid-0"))
+    latest = temporal.client.get_workflow_handle(family.id)
+    await latest.terminate()
+    asked, query = Temporal({"target_host": temporal.address}, ("default",), timeout=2), f"WorkflowId = '{family.id}'"
+
+    async def listed() -> list[Execution]:
+        return (await reads.list_executions(asked, "default", query))[0]
+
+    rows = await eventually(listed, lambda found: len(found) == 2 and all(each.status.is_closed for each in found))
+    await asked.close()
+    assert [each.first_run_id for each in rows] == [None, None], "visibility does not tell"
+    await Executions(gateway.database).record(rows)
+    for each in rows:
+        assert await sees(gateway, token, family.id, each.run_id)
+    of_last = await minted(gateway, key, workflowId=family.id)
+    assert await sees(gateway, of_last, family.id, family.first_execution_run_id)
+
+
+@workflow.defn
+class Steps:
+    """Continues as new twice, then fails once and is retried; each run ends when it is told."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    @workflow.signal
+    def go(self) -> None:
+        self._told = True
+
+    @workflow.run
+    async def run(self, left: int) -> str:
+        await workflow.wait_condition(lambda: self._told)
+        if left:
+            workflow.continue_as_new(left - 1)
+        if workflow.info().attempt == 1:
+            raise ApplicationError("once more")
+        return "done"
+
+
+CHAIN = """
+query ($run: ID) { workflow(workflowId: "can", runId: $run) { status runId previousRun { runId } nextRun { runId } } }
+"""
+
+
+async def test_it_reads_the_whole_chain_whenever_that_has_ended(
+    temporal: TemporalServer, database: str, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        world_of_its_own(temporal, database) as world,
+        Worker(world.client, task_queue=task_queue, workflows=[Steps], workflow_runner=UnsandboxedWorkflowRunner()),
+        world.indexer() as indexer,
+        guarded(temporal.address, database, monkeypatch, namespaces=(world.namespace,)) as gateway,
+    ):
+        await world.leads(indexer)
+        handle = await world.client.start_workflow(
+            Steps.run, 2, id="can", task_queue=task_queue, memo={"tenant": "acme", "environment": "prod"},
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=10)),
+        )  # fmt: skip
+        key, runs = await gateway.key(Role.OPERATOR), [str(handle.first_execution_run_id)]
+        token = await minted(gateway, key, workflowId="can")
+
+        async def later() -> bool:
+            latest = (await gateway.data(token, CHAIN))["workflow"]
+            if latest["runId"] != runs[-1]:
+                runs.append(latest["runId"])
+                return True
+            return False
+
+        for _ in range(3):
+            await world.client.get_workflow_handle("can", run_id=runs[-1]).signal(Steps.go)
+            await eventually(later)
+        await world.client.get_workflow_handle("can", run_id=runs[-1]).signal(Steps.go)
+
+        async def completed() -> bool:
+            return bool((await gateway.data(token, CHAIN))["workflow"]["status"] == "COMPLETED")
+
+        await eventually(completed)
+        for run in runs:
+            await world.archived(ExecutionRef(world.namespace, "can", run))
+        of_last = await minted(gateway, key, workflowId="can", runId=runs[-1])
+        for each in (token, of_last):
+            assert (await gateway.data(each, CHAIN))["workflow"]["runId"] == runs[-1]
+            seen = [(await gateway.data(each, CHAIN, run=run))["workflow"] for run in runs]
+            assert [step["runId"] for step in seen] == runs
+            assert [step["nextRun"] and step["nextRun"]["runId"] for step in seen] == [*runs[1:], None]
+            assert [step["previousRun"] and step["previousRun"]["runId"] for step in seen] == [None, *runs[:-1]]
 
 
 async def test_another_use_of_its_workflow_id_is_another_tree(

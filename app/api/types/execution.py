@@ -36,6 +36,12 @@ SPAN = ("start_time", "close_time")
 KIND = ("workflow_type", "tenant", "environment")
 """What a policy of what is withheld goes by."""
 
+ONCE_CLOSED = (
+    "A list tells it of an open run only where Tideline started it; of any other it is null there, until the run's"
+    " history is archived, about a second after its close."
+)
+"""Visibility does not tell it, and to describe each open run would cost a request of Temporal each."""
+
 
 def lasted(start: datetime, close: datetime | None) -> float:
     return ((close or datetime.now(UTC)) - start).total_seconds() * 1000
@@ -85,8 +91,8 @@ class WorkflowExecution(Node, Contents, Family, Answers):
     tenant: str
     environment: str
     created_by: str | None = strawberry.field(description="Who started it through Tideline, or its memo's createdBy.")
-    summary: str | None = strawberry.field(description="Temporal's static summary.")
-    details: str | None = strawberry.field(description="Temporal's static details.")
+    summary: str | None = strawberry.field(description=f"Temporal's static summary. {ONCE_CLOSED}")
+    details: str | None = strawberry.field(description=f"Temporal's static details. {ONCE_CLOSED}")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -118,7 +124,9 @@ class WorkflowExecution(Node, Contents, Family, Answers):
         return [Withheld(field=str(each), masked=seen is Exposure.MASKED) for each, seen in found.items()]
 
     @strawberry.field(
-        description="The first run of its chain of continue-as-new, retries and cron.", metadata=reads("first_run_id")
+        description=f"The first run of its chain of continue-as-new, retries and cron. {ONCE_CLOSED} Of a run that"
+        " continues another, lists tell it once that one is archived.",
+        metadata=reads("first_run_id"),
     )
     @staticmethod
     def first_run_id(root: Row) -> strawberry.ID | None:

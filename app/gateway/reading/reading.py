@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Coroutine, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from app import progress as progresses
-from app.access import SOME_RUN, Action, Identity, Tree, chain_of, require, visible
+from app.access import SOME_RUN, Action, Identity, require, visible
 from app.access.workflow_ids import SHARED, WorkflowIds
 from app.errors import BadUserInput, DatabaseUnavailable, DeadlineExceeded, NotFound, TemporalUnavailable
 from app.gateway.naming import Name, best, meanings
+from app.gateway.reading.chains import Chains
 from app.gateway.reading.insights import Insights
 from app.gateway.reading.listing import Lists
 from app.history import Projector
@@ -46,6 +48,7 @@ class Reading:
         self._hub = hub
         self._insights = insights
         self._asking = asyncio.Semaphore(_AT_ONCE)
+        self.chains = Chains(executions, lambda name: self._asked(None, name))
         self.lists = Lists(executions, temporal.namespaces, ids)
 
     def namespace(self, namespace: str | None) -> str:
@@ -183,31 +186,17 @@ class Reading:
         self, identity: Identity, rows: Sequence[Execution | BaseException | None]
     ) -> list[Execution | BaseException | None]:
         """The rows, with None in the place of a run that is not there for the caller."""
-        chains = await self._root_chains(identity, [each for each in rows if isinstance(each, Execution)])
-        return [
-            None if isinstance(row, Execution) and not visible(identity, row, chains.get(row.root_run_id)) else row
+        chains = await self.chains.of_tree(identity, [each for each in rows if isinstance(each, Execution)])
+        told = [
+            replace(row, first_run_id=chains[row.run_id])
+            if isinstance(row, Execution) and row.first_run_id is None and row.run_id in chains
+            else row
             for row in rows
         ]
-
-    async def _root_chains(self, identity: Identity, runs: Sequence[Execution]) -> Mapping[str | None, str]:
-        """For a watch token: the chain of each root that may be a later run of its own, by the root's run id."""
-        tree = identity.grant.runs if identity.grant is not None else None
-        if not isinstance(tree, Tree):
-            return {}
-        roots = {
-            ExecutionRef(tree.namespace, tree.workflow_id, each.root_run_id)
-            for each in runs
-            if identity.scope.covers(each.tenant, each.environment)
-            and each.root_run_id
-            and each.root_workflow_id == tree.workflow_id
-            and not tree.names_root(each)
-        }
-        known = await self._executions.many(list(roots)) if roots else {}
-        asked = await asyncio.gather(
-            *(self._asked(None, Name(ref.namespace, ref.workflow_id, ref.run_id)) for ref in roots if ref not in known)
-        )
-        found = [*known.values(), *(row for row in asked if row is not None)]
-        return {row.run_id: chain_of(row) for row in found}
+        return [
+            None if isinstance(row, Execution) and not visible(identity, row, chains.get(row.root_run_id)) else row
+            for row in told
+        ]
 
     async def _in_time(self, workflow_id: str, work: Coroutine[Any, Any, T]) -> T:
         """A few at a time, and their wait has a deadline too: while Temporal hangs, a page of many runs must fail

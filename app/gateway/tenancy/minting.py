@@ -18,7 +18,6 @@ from app.access import (
     Target,
     Tickets,
     Tree,
-    chain_of,
     refuse,
     until,
 )
@@ -96,7 +95,7 @@ class Minting:
         refuse(identity, Action.SHARE, Target(run=run))
         for name in signals:
             refuse(identity, Action.SIGNAL, Target(run=run, signal=name))
-        tree = Tree(run.namespace, run.workflow_id, chain_of(run), run.run_id)
+        tree = Tree(run.namespace, run.workflow_id, await self._reading.chains.of(run), run.run_id)
         scope = Scope(run.tenant, run.environment)
         return await self._minted(identity, Grant(tree, tuple(signals)), scope, seconds)
 
