@@ -120,13 +120,17 @@ def size(first: int | None, *, default: int, most: int, argument: str = "first")
 
 
 def parts(
-    kind: str, items: Sequence[T], key: Callable[[T], int | str], first: int | None, after: str | None
+    kind: Callable[[], str],
+    items: Sequence[T],
+    key: Callable[[T], int | str],
+    first: int | None,
+    after: str | None,
 ) -> ConnectionValue[T]:
     """A page of what a run holds; its cursors name the item's key, so that they hold while the run goes on."""
     limit = size(first, default=DEFAULT_PARTS, most=MAX_PARTS)
     start = 0
     if after is not None:
-        place = unseal(kind, str, after, argument="after")
+        place = unseal(kind(), str, after, argument="after")
         start = next((index + 1 for index, item in enumerate(items) if str(key(item)) == place), len(items))
     page = items[start : start + limit]
     total = len(items)
@@ -135,7 +139,7 @@ def parts(
         return total
 
     return ConnectionValue(
-        edges=Edges(page, lambda: kind, lambda item: str(key(item))),
+        edges=Edges(page, kind, lambda item: str(key(item))),
         has_next=start + limit < total,
         has_previous=start > 0,
         count=count,

@@ -9,6 +9,7 @@ from typing import TypeVar
 from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, EdgeValue, size
 from app.api.described import Described
 from app.cursors import seal, unseal
+from app.model import ExecutionRef
 from app.temporal.pages import Listed, Place
 
 Row = TypeVar("Row")
@@ -19,6 +20,11 @@ def kind_of(list_: str, *arguments: str | None) -> str:
     """Cursors belong to their list and its arguments: elsewhere they would point nowhere."""
     digest = hashlib.blake2b("\0".join(each or "" for each in arguments).encode(), digest_size=6)
     return f"{list_} {digest.hexdigest()}"
+
+
+def kind_within(run: ExecutionRef, list_: str, *arguments: str | None) -> str:
+    """The same for what a run holds: its cursors are of no other run."""
+    return kind_of(list_, run.namespace, run.workflow_id, run.run_id, *arguments)
 
 
 def window(kind: str, first: int | None, after: str | None) -> tuple[int, Place | None]:

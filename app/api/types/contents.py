@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
+from functools import partial
 
 import strawberry
 
@@ -10,6 +11,7 @@ from app import model
 from app.api.connections import DEFAULT_PARTS, MAX_PARTS, ConnectionValue, EdgeValue, parts, size
 from app.api.context import UNREADABLE, Info, projected, view_of
 from app.api.node import Bound
+from app.api.places import kind_within
 from app.api.scalars import Cursor
 from app.api.types.activity import ActivityConnection
 from app.api.types.event import EventValue, HistoryEventConnection, Naming
@@ -43,7 +45,8 @@ class Contents:
             if (not status or activity.status in status)
             and (activity_type is None or activity.activity_type == activity_type)
         ]
-        return parts("activities", activities, lambda each: each.value.scheduled_event_id, first, after)
+        kind = partial(kind_within, ref, "activities", activity_type, *_each(status))
+        return parts(kind, activities, lambda each: each.value.scheduled_event_id, first, after)
 
     @strawberry.field(
         graphql_type=TimelineConnection | None,
@@ -60,7 +63,9 @@ class Contents:
     ) -> ConnectionValue[Bound[model.TimelineItem]]:
         ref = root.ref
         items = [Bound(ref, item) for item in found if not kinds or item.kind in kinds]
-        return parts("timeline", items, lambda each: each.value.key, first, after)
+        return parts(
+            partial(kind_within, ref, "timeline", *_each(kinds)), items, lambda each: each.value.key, first, after
+        )
 
     @strawberry.field(
         graphql_type=HistoryEventConnection | None,
@@ -81,7 +86,8 @@ class Contents:
     ) -> ConnectionValue[EventValue]:
         histories = info.context.gateway.histories
         limit = size(first, default=DEFAULT_PARTS, most=MAX_PARTS)
-        place = unseal("events", int, after, argument="after") if after is not None else 0
+        kind = kind_within(root.ref, "events", "reverse" if reverse else None, *_each(types))
+        place = unseal(kind, int, after, argument="after") if after is not None else 0
         wanted = frozenset(types or ())
         page = await histories.page(root, place, limit, types=wanted, reverse=reverse)
 
@@ -91,14 +97,18 @@ class Contents:
         naming = Naming(root, page.events, info)
         return ConnectionValue(
             edges=tuple(
-                EdgeValue(EventValue(each, run=root, naming=naming), seal("events", each.event_id))
-                for each in page.events
+                EdgeValue(EventValue(each, run=root, naming=naming), seal(kind, each.event_id)) for each in page.events
             ),
             has_next=page.has_next,
             has_previous=place > 0,
             count=count,
-            end=seal("events", page.end) if page.end else None,
+            end=seal(kind, page.end) if page.end else None,
         )
+
+
+def _each(values: Collection[str] | None) -> list[str]:
+    """What a list asks for, whatever the order that it was said in."""
+    return sorted(set(values or ()))
 
 
 async def length_of(execution: model.Execution, info: Info) -> int:

@@ -12,6 +12,7 @@ from strawberry.types.nodes import SelectedField, Selection
 from app import model
 from app.api.connections import DEFAULT_LIST, MAX_LIST, ConnectionValue, EdgeValue, size
 from app.api.context import Info
+from app.api.places import kind_within
 from app.api.scalars import Cursor
 from app.cursors import seal, unseal
 from app.store.relations import Window
@@ -55,7 +56,8 @@ class Family:
         root: Row, info: Info, first: int | None = None, after: Cursor | None = None
     ) -> ConnectionValue[model.Execution]:
         limit = size(first, default=DEFAULT_LIST, most=MAX_LIST)
-        place = unseal("children", tuple[datetime, str], after, argument="after") if after is not None else None
+        kind = kind_within(root.ref, "children")
+        place = unseal(kind, tuple[datetime, str], after, argument="after") if after is not None else None
         window = Window(root.ref, limit + 1, place, counted=selects(info, "totalCount"))
         found = await info.context.loaders.children.load(window)
 
@@ -63,9 +65,7 @@ class Family:
             return found.count or 0
 
         return ConnectionValue(
-            edges=tuple(
-                EdgeValue(each, seal("children", (each.start_time, each.run_id))) for each in found.runs[:limit]
-            ),
+            edges=tuple(EdgeValue(each, seal(kind, (each.start_time, each.run_id))) for each in found.runs[:limit]),
             has_next=len(found.runs) > limit,
             has_previous=place is not None,
             count=count,
