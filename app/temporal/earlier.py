@@ -54,6 +54,16 @@ async def took(temporal: Temporal, ref: ExecutionRef, request_id: str) -> bool:
     return False
 
 
+async def accepted(temporal: Temporal, ref: ExecutionRef, update_id: str) -> bool:
+    """Whether the run's code has taken the update. NotFound where Temporal has the run no more."""
+    async with aclosing(history_backwards(temporal, ref)) as events:
+        async for event in events:
+            taken = event.workflow_execution_update_accepted_event_attributes
+            if update_id in {taken.accepted_request.meta.update_id, taken.protocol_instance_id}:
+                return True
+    return False
+
+
 async def was_asked_to_cancel(temporal: Temporal, ref: ExecutionRef, identity: str, cause: str) -> bool:
     """Whether somebody has asked the run to cancel itself, for this cause."""
     async with aclosing(history_backwards(temporal, ref)) as events:

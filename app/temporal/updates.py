@@ -21,6 +21,7 @@ from app.model import ExecutionRef, Failure, Json, Payload
 from app.protos import failure_of, payloads_of
 from app.temporal.actions import payloads
 from app.temporal.connection import Temporal
+from app.temporal.earlier import accepted
 from app.temporal.refusing import refusing
 from app.temporal.runs import named
 
@@ -74,14 +75,25 @@ async def update(
         except DeadlineExceeded:
             return await _as_far_as_it_came(temporal, ref, update_id)
     found = update_of(ref, update_id, response.stage, response.outcome)
-    if found.failure is not None and await stands(temporal, ref, update_id) is None:
-        # Temporal keeps nothing of what was rejected; what failed later stands in the history.
-        raise Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {found.failure.message}", path=("updateName",))
+    if (refusal := await rejection(temporal, name, found)) is not None:
+        raise refusal
     return found
 
 
+async def rejection(temporal: Temporal, name: str, found: Update) -> Refusal | None:
+    """What to say of an update that the run's code did not take; None for one that it took, though it failed later:
+    Temporal answers both alike, and keeps nothing of the first."""
+    if found.failure is None:
+        return None
+    kept = await stands(temporal, found.ref, found.update_id)
+    if kept is not None and kept.failure is not None:
+        return None
+    return Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {found.failure.message}", path=("updateName",))
+
+
 async def stands(temporal: Temporal, ref: ExecutionRef, update_id: str, wait: float = 0.0) -> Update | None:
-    """How an update stands, once it has completed or `wait` seconds have passed; None for one that is unknown."""
+    """How an update stands, once it has completed or `wait` seconds have passed; None for one that is unknown or was
+    rejected."""
     request = PollWorkflowExecutionUpdateRequest(
         namespace=ref.namespace,
         update_ref=UpdateRef(workflow_execution=named(ref), update_id=update_id),
@@ -91,6 +103,9 @@ async def stands(temporal: Temporal, ref: ExecutionRef, update_id: str, wait: fl
         response: PollWorkflowExecutionUpdateResponse = await temporal.call(
             "poll_workflow_execution_update", request, timeout=wait or None
         )
+        if response.outcome.HasField("failure") and not await accepted(temporal, ref, update_id):
+            # While others with its id are on their way, Temporal still tells of one that was rejected.
+            return None
     except NotFound:
         return None
     except DeadlineExceeded:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
 from typing import Any
 
 import pytest
 
-from tests.integration.gateways import Host
+from tests.conftest import TemporalServer
+from tests.integration.gateways import Host, hosted
 from tests.integration.states import Acted, Handle, Stage
 
 UPDATE = """
@@ -41,6 +44,22 @@ async def test_a_result_a_failure_and_a_rejection(host: Host, stage: Stage) -> N
         [error] = rejected["userErrors"]
         assert (error["code"], error["path"]) == ("UPDATE_REJECTED", ["updateName"])
         assert words in error["message"]
+
+
+async def test_a_rejection_is_one_to_all_that_send_it_at_once(
+    host: Host, stage: Stage, temporal: TemporalServer, database: str
+) -> None:
+    run, key = await stage.running(), uuid.uuid4().hex
+    async with hosted(temporal.address, database) as other:
+        sent = [update(each, run, "", idempotencyKey=key) for each in (host, other) * 10]
+        for answer in await asyncio.gather(*sent):
+            assert answer["update"] is None
+            assert [each["code"] for each in answer["userErrors"]] == ["UPDATE_REJECTED"]
+    assert not await host.database.fetchval("select exists (select from idempotency)"), "the key is free again"
+    failed = [update(host, run, "impossible", idempotencyKey=key) for _ in range(5)]
+    for answer in await asyncio.gather(*failed):
+        assert (answer["update"]["stage"], answer["userErrors"]) == ("COMPLETED", [])
+        assert answer["update"]["failure"] == {"message": "cannot be added"}
 
 
 async def test_one_that_is_not_through_in_time_is_asked_for_again(host: Host, stage: Stage) -> None:

@@ -26,7 +26,7 @@ from app.temporal.earlier import REQUEST_MEMO
 from app.temporal.rows import execution_at_start
 from app.temporal.starts import AlreadyStarted, Start, Started
 from app.temporal.update_starts import update_with_start
-from app.temporal.updates import Update, stands
+from app.temporal.updates import Update, rejection, stands
 
 log = logger(__name__)
 
@@ -113,8 +113,7 @@ class Starting:
         async def send(start: Start) -> tuple[Started, Mapping[str, Json]]:
             started, update = await update_with_start(self._temporal, start, name, args, timeout=UPDATE_SECONDS)
             kept: dict[str, Json] = {"updateId": update.update_id}
-            if update.failure is not None and await stands(self._temporal, update.ref, update.update_id) is None:
-                # Temporal keeps nothing of what was rejected; what failed later stands in the history.
+            if update.failure is not None and await rejection(self._temporal, name, update) is not None:
                 kept["rejected"] = update.failure.message
             return started, kept
 
