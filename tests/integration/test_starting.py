@@ -228,6 +228,48 @@ async def test_a_wrong_value_is_told_at_its_path(host: Host, wrong: dict[str, Js
     assert answer["consistencyToken"] is None
 
 
+@pytest.mark.parametrize("seconds", [1e9, 60.5, -5])
+@pytest.mark.parametrize(("mutation", "more"), [(START, {}), (SIGNAL, {"signalName": "more"})])
+async def test_a_wrong_wait_is_refused_for_a_known_key_too(
+    host: Host, mutation: str, more: dict[str, Json], seconds: float
+) -> None:
+    input_ = given(idempotencyKey=uuid.uuid4().hex, **more)
+    assert (await done(host, mutation, input_))["created"]
+    answer = await done(host, mutation, {**input_, "waitForResultSeconds": seconds})
+    refused = [(each["code"], each["path"]) for each in answer["userErrors"]]
+    assert refused == [("INVALID_INPUT", ["waitForResultSeconds"])]
+    assert (await done(host, mutation, input_))["userErrors"] == []
+
+
+@pytest.mark.parametrize(
+    ("mutation", "more", "path"),
+    [
+        (SIGNAL, {"signalName": ""}, ["signalName"]),
+        (UPDATE, {"updateName": ""}, ["updateName"]),
+        (UPDATE, {"updateName": "add", "startDelaySeconds": 3}, ["startDelaySeconds"]),
+    ],
+)
+async def test_what_is_sent_with_a_start_is_told_at_its_path(
+    host: Host, mutation: str, more: dict[str, Json], path: list[str]
+) -> None:
+    answer = await done(host, mutation, given(**more))
+    assert [(each["code"], each["path"]) for each in answer["userErrors"]] == [("INVALID_INPUT", path)]
+    assert answer["execution"] is None
+
+
+@pytest.mark.parametrize("policy", ["FAIL", "USE_EXISTING", "TERMINATE_EXISTING"])
+async def test_a_made_up_id_has_no_conflict(host: Host, worker: str, policy: str) -> None:
+    input_ = given(idConflictPolicy=policy, idempotencyKey=uuid.uuid4().hex)
+    answers = await asyncio.gather(*(done(host, START, input_) for _ in range(5)))
+    assert [each["userErrors"] for each in answers] == [[]] * 5
+    assert (sum(each["created"] for each in answers), len({each["execution"]["runId"] for each in answers})) == (1, 1)
+    if policy != "FAIL":
+        input_ = given(
+            workflowType="Adder", taskQueue=worker, updateName="add", updateArgs=[4], idConflictPolicy=policy
+        )
+        assert (await done(host, UPDATE, input_))["update"]["result"] == 4
+
+
 async def test_what_tideline_starts_itself_is_started_by_nobody_else(host: Host) -> None:
     [error] = (await done(host, START, {"workflowType": "TidelineBatch", "input": [{"job_id": "1"}]}))["userErrors"]
     assert (error["code"], error["path"]) == ("NOT_ALLOWED", ["workflowType"])

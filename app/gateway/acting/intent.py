@@ -60,7 +60,8 @@ class Intent:
     `prepare` is given the request id, changes nothing and raises refusals; `act` raises refusals only where nothing
     was done. `lease` is how many seconds others with the key wait for this one; 0 where Temporal takes the same act
     twice for one. `starts`: it makes a run, and the key is kept at least as long as that. `target` is what is
-    known from the start of what it is done to; `prepare` refuses what is not allowed on what it finds.
+    known from the start of what it is done to; `prepare` refuses what is not allowed on what it finds. `problem` is
+    what is wrong with the request itself: it is refused for a key that was used as well.
     """
 
     action: Action
@@ -76,6 +77,7 @@ class Intent:
     lease: float = 0.0
     starts: bool = False
     target: Target = SOME_RUN
+    problem: Refusal | None = None
 
     def key_of(self, caller: Caller) -> Key | None:
         """The key within the caller's tenant and environment; None without one. Refusal for one that cannot be."""

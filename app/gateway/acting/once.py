@@ -119,10 +119,12 @@ class Once:
         try:
             _permit(caller, intent)
             key = intent.key_of(caller)
+            if intent.problem is not None:
+                raise intent.problem
             plan = await intent.prepare(mine)
         except Exception as error:
             # What can no longer be asked for may have been done with this key already.
-            if not await self._is_used(key, error):
+            if error is intent.problem or not await self._is_used(key, error):
                 raise await self._failed(entry, error) from error
             refused = error
         try:

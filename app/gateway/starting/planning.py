@@ -12,7 +12,7 @@ from app.gateway.quotas import Quotas, wrong_place
 from app.gateway.reading.reading import Reading
 from app.gateway.starting.wanted import StartWanted, tenant_of, wrong, wrong_attributes
 from app.model import NOBODY, Json
-from app.model.options import IdReusePolicy
+from app.model.options import IdConflictPolicy, IdReusePolicy
 from app.registry import Registry, WorkflowDefinition
 from app.temporal.attributes import Attributes
 from app.temporal.connection import TENANT_ATTRIBUTES, Temporal
@@ -72,7 +72,12 @@ class Planning:
 
 def _start(caller: Caller, wanted: StartWanted, definition: WorkflowDefinition | None, request_id: str) -> Start:
     """All of it but where it goes and whose it becomes."""
-    is_made_up = wanted.workflow_id is None
+    reuse, conflict = wanted.id_reuse_policy, wanted.id_conflict_policy
+    if wanted.workflow_id is None:
+        # Nothing but an earlier try of the same request can have a made-up id.
+        reuse = IdReusePolicy.REJECT_DUPLICATE
+        closes = conflict is IdConflictPolicy.TERMINATE_EXISTING
+        conflict = IdConflictPolicy.USE_EXISTING if closes else conflict
     return Start(
         namespace="",
         workflow_id="",
@@ -88,8 +93,8 @@ def _start(caller: Caller, wanted: StartWanted, definition: WorkflowDefinition |
         retry_policy=wanted.retry_policy or (definition.retry_policy if definition else None),
         priority=wanted.priority,
         versioning_override=wanted.versioning_override,
-        id_reuse_policy=IdReusePolicy.REJECT_DUPLICATE if is_made_up else wanted.id_reuse_policy,
-        id_conflict_policy=wanted.id_conflict_policy,
+        id_reuse_policy=reuse,
+        id_conflict_policy=conflict,
         identity=caller.name,
         request_id=request_id,
     )

@@ -10,6 +10,7 @@ from app.access import Action, Target, refuse, visible
 from app.errors import NotFound, Refusal, TidelineError
 from app.gateway.acting.consistency import token_of
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan, Told
+from app.gateway.acting.orders import empty
 from app.gateway.acting.outcomes import MARGIN, Outcomes, names_of, ref_of
 from app.gateway.acting.rows import Rows
 from app.gateway.caller import Caller, Outcome, Refused
@@ -181,6 +182,7 @@ class Starting:
             lease=0.0 if made_up else begin.takes + MARGIN,
             starts=True,
             target=Target(is_run=True, workflow_type=wanted.workflow_type),
+            problem=_problem(wanted, begin),
         )
 
     async def _done(self, begin: Beginning, start: Start, started: Started, kept: Mapping[str, Json]) -> Done:
@@ -251,6 +253,17 @@ def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
         needed.append(Action.TERMINATE)
     for action in needed:
         refuse(caller.identity, action, Target(is_run=True, workflow_type=wanted.workflow_type))
+
+
+def _problem(wanted: StartWanted, begin: Beginning) -> Refusal | None:
+    """What is wrong with the way to start it."""
+    for name in ("signal", "update"):
+        if begin.input.get(name) == "":
+            return empty(f"{name}Name")
     if begin.wait is not None and not (math.isfinite(begin.wait) and 0 <= begin.wait <= LONGEST_WAIT):
         message = f"waitForResultSeconds is 0 to {LONGEST_WAIT:g}; it is {begin.wait:g}."
-        raise Refusal("INVALID_INPUT", message, path=("waitForResultSeconds",))
+        return Refusal("INVALID_INPUT", message, path=("waitForResultSeconds",))
+    if "update" in begin.input and wanted.start_delay is not None:
+        message = "A run that is started with an update cannot wait before its first task: leave startDelaySeconds out."
+        return Refusal("INVALID_INPUT", message, path=("startDelaySeconds",))
+    return None
