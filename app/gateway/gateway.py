@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.gateway.acting.activities import Activities
 from app.gateway.acting.consistency import Consistency
+from app.gateway.acting.recording import Recording
 from app.gateway.acting.runs import Runs
 from app.gateway.batches.batching import Batching
 from app.gateway.batches.many import Many
@@ -55,6 +56,7 @@ class Gateway:
     polling: Polling
     subscriptions: Subscriptions
     audit: AuditReading
+    recording: Recording
     keys: Keys
     tenants: Tenants
     quotas: Quotas

@@ -107,6 +107,7 @@ def assemble(
         stats=StatsReading(Statistics(own.walled), Bottlenecks(own.walled), own.reading.lists),
         alerts=AlertReading(Alerts(own.walled), own.ids),
         audit=AuditReading(Audit(own.walled), own.ids),
+        recording=own.recording,
         batches=own.batches,
         watching=own.watching,
         polling=Polling(own.watching, own.hub, own.subscriptions, deadline=own.settings.request_timeout),

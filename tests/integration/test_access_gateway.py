@@ -259,6 +259,8 @@ async def test_a_ticket_opens_one_stream_once(gateway: Guarded) -> None:
     key = await gateway.key(Role.ADMIN)
     workflow_id = await started(gateway, key)
     ticket = (await gateway.data(key, TICKET))["createStreamTicket"]["ticket"]
+    newest = "{ audit(first: 1) { nodes { action outcome } } }"
+    assert (await gateway.data(key, newest))["audit"]["nodes"] == [{"action": "createStreamTicket", "outcome": "OK"}]
     accept = {"accept": "text/event-stream"}
     asked = {"query": watch(workflow_id), "ticket": ticket}
     async with gateway.http.stream("GET", "/graphql", params=asked, headers=accept) as response:

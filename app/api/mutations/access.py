@@ -82,7 +82,7 @@ class AccessMutation:
     )
     @staticmethod
     async def create_stream_ticket(info: Info) -> StreamTicketPayload:
-        ticket, end = await info.context.gateway.minting.ticket(info.context.identity)
+        ticket, end = await info.context.gateway.minting.ticket(info.context.caller)
         return StreamTicketPayload(ticket=ticket, expires_at=end)
 
 

@@ -42,7 +42,7 @@ class AuditRecord:
     def address(root: Root) -> str | None:
         return root.entry.address
 
-    @strawberry.field(description="The mutation's field.")
+    @strawberry.field(description="The mutation's field; startWorkflow for every typed start.")
     @staticmethod
     def action(root: Root) -> str:
         return root.entry.action

@@ -56,6 +56,11 @@ class Recording:
             position = await self.record(entry)
         await self.record(replace(entry, outcome=outcome), position)
 
+    async def unreadable(self, caller: Caller, action: str, error: BadUserInput) -> tuple[Refusal]:
+        """The refusal of a request of which it is not even clear what is wanted, once it is written down."""
+        await self.refused(self.entry(caller, action, None, None, {}), outcome_of(error))
+        return (Refusal.of_input(error),)
+
     async def record(self, entry: AuditEntry, concludes: int | None = None) -> int | None:
         return await self._audit.record(entry, concludes)
 

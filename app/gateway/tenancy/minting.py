@@ -126,9 +126,10 @@ class Minting:
         )
         return Watch(await self._sealer.seal(Kind.WATCH, holder, end), end)
 
-    async def ticket(self, identity: Identity) -> tuple[str, datetime]:
+    async def ticket(self, caller: Caller) -> tuple[str, datetime]:
         """A ticket for one event stream with the caller's rights, and until when it is good."""
-        return await self._tickets.issue(identity)
+        async with self._recording.recorded(self._recording.entry(caller, "createStreamTicket", None, None, {})):
+            return await self._tickets.issue(caller.identity)
 
     async def session(self, identity: Identity) -> tuple[str, datetime]:
         """The content of a cookie that opens event streams with the caller's rights."""
