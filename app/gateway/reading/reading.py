@@ -17,6 +17,7 @@ from app.gateway.naming import Name, best, meanings
 from app.gateway.reading.chains import Chains
 from app.gateway.reading.insights import Insights
 from app.gateway.reading.listing import Lists
+from app.gateway.reading.outliving import with_ends
 from app.history import Projector
 from app.hub import Hub
 from app.model import Blocker, Execution, ExecutionRef, Progress, Projection, RunView, WorkflowStatus, merged
@@ -217,7 +218,7 @@ class Reading:
         """
         refs = [each.ref for each in executions]
         closed = [ref for ref, each in zip(refs, executions, strict=True) if each.status.is_closed]
-        archived = await self._archive.projections(closed) if closed else {}
+        archived = await with_ends(self._executions, await self._archive.projections(closed)) if closed else {}
         found: dict[ExecutionRef, RunView | BaseException] = {
             ref: RunView(each, projection)
             for ref, each in zip(refs, executions, strict=True)
@@ -237,7 +238,7 @@ class Reading:
         """As `views`, but only what the histories say, and of closed runs only these parts of it."""
         refs = [each.ref for each in executions]
         closed = [ref for ref, each in zip(refs, executions, strict=True) if each.status.is_closed]
-        archived = await self._archive.parts(closed, parts) if closed else {}
+        archived = await with_ends(self._executions, await self._archive.parts(closed, parts)) if closed else {}
         found: list[Any] = [archived.get(ref) for ref in refs]
         missing = [place for place, each in enumerate(found) if each is None]
         views = await self.views([executions[place] for place in missing]) if missing else []
