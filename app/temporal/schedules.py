@@ -77,6 +77,9 @@ async def count_schedules(temporal: Temporal, namespace: str, query: str) -> int
 
 async def describe_schedule(temporal: Temporal, namespace: str, schedule_id: str) -> ScheduleDetail:
     """Everything of one schedule; NotFound where there is none."""
+    if not schedule_id:
+        # Servers take the empty id for a request that names nothing.
+        raise NotFound("There is no schedule ''.", path=("scheduleId",))
     request = DescribeScheduleRequest(namespace=namespace, schedule_id=schedule_id)
     try:
         response: DescribeScheduleResponse = await temporal.call("describe_schedule", request)

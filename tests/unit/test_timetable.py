@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -40,9 +41,20 @@ from app.gateway.schedules.timetable import wrong_bounds, wrong_policies, wrong_
             ("spec", "cron", 1),
             "'nonsense' is no cron string: it needs 5 to 7 fields, as in 30 9 * * MON-FRI, or one like @daily.",
         ),
-        ({"intervals": [Interval(0.5)]}, ("spec", "intervals", 0, "everySeconds"), None),
-        ({"intervals": [Interval(5, 5)]}, ("spec", "intervals", 0, "offsetSeconds"), None),
-        ({"jitter": -1.0}, ("spec", "jitterSeconds"), None),
+        *(
+            ({"intervals": [Interval(every)]}, ("spec", "intervals", 0, "everySeconds"), None)
+            for every in (0.5, 0.0, -1.0, 1e308, math.inf, math.nan)
+        ),
+        (
+            {"intervals": [Interval(2.9)]},
+            ("spec", "intervals", 0, "everySeconds"),
+            "everySeconds must be whole seconds, 1 to 3155760000; it is 2.9.",
+        ),
+        *(
+            ({"intervals": [Interval(5.0, offset)]}, ("spec", "intervals", 0, "offsetSeconds"), None)
+            for offset in (5.0, 1.5, -1.0, 1e308, math.inf, math.nan)
+        ),
+        *(({"jitter": jitter}, ("spec", "jitterSeconds"), None) for jitter in (-1.0, 1e308, math.inf, math.nan)),
         (
             {"time_zone": "Nowhere/Else"},
             ("spec", "timeZone"),
@@ -59,16 +71,16 @@ def test_a_wrong_value_is_told_at_its_path(change: SpecChange, path: Path, said:
 
 
 def test_every_wrong_value_is_told() -> None:
-    assert len([*wrong_spec({"cron": ["x", "y"], "jitter": -1.0, "intervals": [Interval(0)]})]) == 4
+    assert len([*wrong_spec({"cron": ["x", "99 * * * *"], "jitter": -1.0, "intervals": [Interval(0.5, 0.5)]})]) == 5
 
 
 def test_what_can_be_meant_is_not_wrong() -> None:
     good: SpecChange = {
         "calendars": [CalendarRanges(second=[Range(0, 59, 15)], year=[Range(2026, 2026)])],
         "cron": ["30 9 * * MON-FRI # office", "0 30 9 * * 1 2027", "@daily", "CRON_TZ=Europe/Berlin 0 * * * *"],
-        "intervals": [Interval(1), Interval(60, 59)],
+        "intervals": [Interval(1.0), Interval(60.0, 59.0), Interval(3_155_760_000.0)],
         "time_zone": "Europe/Berlin",
-        "jitter": 0.0,
+        "jitter": 0.5,
     }
     assert [*wrong_spec(good)] == []
     assert [*wrong_spec({"time_zone": ""})] == []
@@ -82,7 +94,9 @@ def test_an_end_before_the_start() -> None:
     assert refusal.path == ("endTime",)
 
 
-def test_numbers_below_their_least() -> None:
-    assert [each.path for each in wrong_policies({"catch_up_window": 0.0})] == [("policies", "catchUpWindowSeconds")]
+def test_numbers_out_of_their_bounds() -> None:
+    for window in (0.0, -1.0, 1e308, math.inf, math.nan):
+        (refusal,) = wrong_policies({"catch_up_window": window})
+        assert refusal.path == ("policies", "catchUpWindowSeconds")
     assert [each.path for each in wrong_state({"remaining_starts": -1})] == [("remainingStarts",)]
     assert [*wrong_policies({"catch_up_window": None}), *wrong_state({"remaining_starts": 0})] == []

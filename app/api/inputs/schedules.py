@@ -75,8 +75,8 @@ class ScheduleCalendarInput:
 
 @strawberry.input(description="Moments at a fixed distance, counted from 1970-01-01 UTC.")
 class ScheduleIntervalInput:
-    every_seconds: float = strawberry.field(description="1 or more.")
-    offset_seconds: float = strawberry.field(default=0.0, description="How far the moments are shifted.")
+    every_seconds: float = strawberry.field(description="Whole seconds, 1 or more.")
+    offset_seconds: float = strawberry.field(default=0.0, description="Whole seconds: how far the moments are shifted.")
 
     def value(self) -> Interval:
         return Interval(self.every_seconds, self.offset_seconds)

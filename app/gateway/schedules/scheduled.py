@@ -6,72 +6,98 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from app.cluster import Schedule, ScheduleAction
+from app.cluster import AttributeType, Schedule, ScheduleAction
 from app.cluster.schedule_change import ActionChange, ScheduleChange
 from app.errors import BadUserInput, Refusal
+from app.gateway.names import MAX_NAME, wrong_name
 from app.gateway.schedules.timetable import invalid, wrong_bounds, wrong_policies, wrong_spec, wrong_state
-from app.gateway.starting.wanted import RESERVED_MEMO, StartWanted, tenant_of, wrong
+from app.gateway.starting.wanted import RESERVED_MEMO, StartWanted, tenant_of, wrong, wrong_attributes
 from app.model import Json
 from app.registry import WorkflowDefinition
-from app.temporal.connection import TENANT_ATTRIBUTES
 
+MAX_SCHEDULE_ID = MAX_NAME - len("temporal-sys-scheduler:")
+"""Bytes: a schedule is a workflow of the server, whose id begins with this."""
+MAX_RUNS_ID = MAX_NAME - len("-2026-11-01T00:00:00Z")
+"""Bytes: the ids of a schedule's runs end with the time they were due."""
 _START_FIELDS = frozenset(each.name for each in fields(StartWanted))
+AttributeTypes = Mapping[str, AttributeType]
+"""The search attributes that the namespace has."""
 
 
-def wrong_creation(change: ScheduleChange, definition: WorkflowDefinition | None) -> Iterator[Refusal]:
-    """Everything that is wrong with a new schedule."""
-    yield from _wrong(change)
+def wrong_creation(
+    schedule_id: str, change: ScheduleChange, definition: WorkflowDefinition | None, known: AttributeTypes, part: str
+) -> Iterator[Refusal]:
+    """Everything that is wrong with a new schedule. `part` stands before its id, and before those of its runs."""
+    yield from wrong_schedule_id(schedule_id, part)
+    yield from _wrong(change, known)
     yield from wrong_bounds(change.spec.get("start_time"), change.spec.get("end_time"), ("spec", "endTime"))
+    yield from wrong_runs_id(change.action, part)
     yield from _wrong_start(change.action, definition)
     yield from _wrong_input(change.action, definition)
 
 
 def wrong_update(
-    known: Schedule, change: ScheduleChange, definition: WorkflowDefinition | None, action: ActionChange
+    schedule: Schedule,
+    change: ScheduleChange,
+    definition: WorkflowDefinition | None,
+    action: ActionChange,
+    known: AttributeTypes,
+    part: str,
 ) -> Iterator[Refusal]:
     """Everything that is wrong with a change; `action` is the whole of what is started after it."""
-    yield from _wrong(change)
-    bounds = {"start_time": known.spec.start_time, "end_time": known.spec.end_time} | change.spec
+    yield from _wrong(change, known)
+    bounds = {"start_time": schedule.spec.start_time, "end_time": schedule.spec.end_time} | change.spec
     at_fault = "endTime" if "end_time" in change.spec else "startTime"
     yield from wrong_bounds(bounds["start_time"], bounds["end_time"], ("spec", at_fault))
     if change.action:
+        yield from wrong_runs_id(change.action, part)
         yield from _wrong_start(action, definition)
     if change.action.keys() & {"workflow_type", "input"}:
         yield from _wrong_input(action, definition)
-        yield from _wrong_owner(known, definition, action.get("input", ()))
+        yield from _wrong_owner(schedule, definition, action.get("input", ()))
 
 
-def _wrong(change: ScheduleChange) -> Iterator[Refusal]:
+def wrong_schedule_id(schedule_id: str, part: str) -> Iterator[Refusal]:
+    if refusal := wrong_name(schedule_id, "scheduleId", most=MAX_SCHEDULE_ID - len(part.encode())):
+        yield refusal
+
+
+def wrong_runs_id(change: ActionChange, part: str) -> Iterator[Refusal]:
+    workflow_id, most = change.get("workflow_id"), MAX_RUNS_ID - len(part.encode())
+    if workflow_id is not None and (refusal := wrong_name(workflow_id, "action", "workflowId", most=most)):
+        yield refusal
+
+
+def _wrong(change: ScheduleChange, known: AttributeTypes) -> Iterator[Refusal]:
     yield from wrong_spec(change.spec)
     yield from wrong_policies(change.policies)
     yield from wrong_state(change.state)
-    yield from _reserved(change.memo or {}, change.search_attributes or {}, ())
-    yield from _reserved({}, change.action.get("search_attributes", {}), ("action",))
+    for key in RESERVED_MEMO:
+        if key in (change.memo or {}):
+            yield invalid(f"memo.{key} is written by Tideline itself. Choose another key.", "memo", key)
+    yield from wrong_attributes(change.search_attributes or {}, known)
+    yield from map(_of_action, wrong_attributes(change.action.get("search_attributes", {}), known))
 
 
 def _wrong_start(action: ActionChange, definition: WorkflowDefinition | None) -> Iterator[Refusal]:
     """As a start is checked."""
-    given: dict[str, Any] = {name: value for name, value in action.items() if name in _START_FIELDS}
     if definition is not None and definition.for_platform:
         yield invalid(
             f"Runs of {definition.name} are made one by one: they cannot be scheduled.", "action", "workflowType"
         )
-    for refusal in wrong(StartWanted(**{"workflow_type": "", **given}), definition):
-        yield Refusal(refusal.reason, refusal.message, path=("action", *refusal.path))
+    given: dict[str, Any] = {name: value for name, value in action.items() if name in _START_FIELDS}
+    # The ids of its runs are made of the schedule's own, and have another bound.
+    wanted = StartWanted(**{"workflow_type": "", **given, "workflow_id": "scheduled"})
+    yield from map(_of_action, wrong(wanted, definition))
+
+
+def _of_action(refusal: Refusal) -> Refusal:
+    return Refusal(refusal.reason, refusal.message, path=("action", *refusal.path))
 
 
 def _wrong_input(action: ActionChange, definition: WorkflowDefinition | None) -> Iterator[Refusal]:
     for problem in definition.problems(action.get("input", ())) if definition else ():
         yield invalid(problem.message, "action", "input", *problem.path)
-
-
-def _reserved(memo: Mapping[str, Json], attributes: Mapping[str, Json], path: tuple[str, ...]) -> Iterator[Refusal]:
-    for key in RESERVED_MEMO:
-        if key in memo:
-            message = f"memo.{key} is written by Tideline itself. Choose another key."
-            yield invalid(message, *path, "memo", key)
-    for name in sorted(TENANT_ATTRIBUTES & attributes.keys()):
-        yield invalid(f"{name} is written by Tideline itself.", *path, "searchAttributes", name)
 
 
 def _wrong_owner(schedule: Schedule, definition: WorkflowDefinition | None, args: Sequence[Json]) -> Iterator[Refusal]:

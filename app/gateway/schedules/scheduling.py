@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
-from app.access import Action, tenant_for
+from app.access import Action
 from app.access.workflow_ids import SHARED, WorkflowIds
 from app.cluster import OverlapPolicy, ScheduleDetail
 from app.cluster.schedule_change import ScheduleChange
@@ -15,21 +14,22 @@ from app.errors import BadUserInput, Refusal
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan
 from app.gateway.acting.once import Once
 from app.gateway.caller import Caller, Refused
-from app.gateway.quotas import Quotas, wrong_place
+from app.gateway.names import wrong_name
+from app.gateway.quotas import Quotas
 from app.gateway.reading.operating import Operating
+from app.gateway.schedules.planning import Planning
 from app.gateway.schedules.schedule_names import Known, ScheduleName, ScheduleOutcome, known_of
-from app.gateway.schedules.scheduled import after, completed, located, wrong_creation, wrong_update
-from app.gateway.schedules.timetable import invalid, wrong_bounds
-from app.gateway.starting.wanted import RESERVED_MEMO, tenant_of
-from app.model import Json
+from app.gateway.schedules.scheduled import located
+from app.gateway.schedules.timetable import wrong_bounds
+from app.gateway.starting.wanted import RESERVED_MEMO
 from app.registry import Registry
 from app.temporal import schedule_changes
 from app.temporal.connection import Temporal
 
 Work = Callable[[Known, str], Awaitable[None]]
 """Done to a schedule under a request id."""
-Called = Callable[[], str]
-"""What Temporal will call a schedule that is yet to be made; raises a refusal where it cannot be."""
+Planned = Callable[[str], Awaitable[str]]
+"""What Temporal calls a schedule in a namespace, or will call it; raises refusals where the act cannot be done."""
 
 
 class Scheduling:
@@ -47,12 +47,11 @@ class Scheduling:
         ids: WorkflowIds = SHARED,
     ) -> None:
         """`lease` is how many seconds an act can take effect within."""
-        self._ids = ids
+        self._planning = Planning(temporal, registry, quotas, ids)
         self._temporal = temporal
         self._operating = operating
         self._once = once
         self._lease = lease
-        self._registry = registry
         self._quotas = quotas
 
     async def create(
@@ -66,88 +65,42 @@ class Scheduling:
     ) -> ScheduleOutcome:
         """Make a schedule that belongs to the caller's tenant, and so do its runs. `trigger` starts one at once."""
 
-        def called() -> str:
-            owner = self._owner(caller, name, change)
-            return self._ids.new(caller.identity, *owner, name.schedule_id)
+        async def planned(namespace: str) -> str:
+            return (await self._planning.creation(caller, name.schedule_id, change, namespace)).schedule_id
 
         async def make(known: Known, request: str) -> None:
-            await self._create(caller, name, known, change, trigger, request)
-
-        return await self._act(
-            caller, "createSchedule", name, {"change": change, "trigger": trigger}, make, key, called=called
-        )
-
-    def _owner(self, caller: Caller, name: ScheduleName, change: ScheduleChange) -> tuple[str, str]:
-        """The tenant and environment whose a new schedule becomes, once there is nothing wrong with it."""
-        definition = self._registry.find(change.action.get("workflow_type", ""))
-        if not name.schedule_id:
-            raise invalid("scheduleId cannot be empty.", "scheduleId")
-        if refusals := [*wrong_creation(change, definition)]:
-            raise Refused(*refusals)
-        return tenant_for(caller.identity, *tenant_of(definition, change.action.get("input", ())))
-
-    async def _create(
-        self, caller: Caller, name: ScheduleName, known: Known, change: ScheduleChange, trigger: bool, request_id: str
-    ) -> None:
-        definition = self._registry.find(change.action.get("workflow_type", ""))
-        tenant, environment = self._owner(caller, name, change)
-        found = await self._quotas.tenant(tenant)
-        if found is not None and (refusal := wrong_place(found, environment)):
-            raise refusal
-        memo, attributes = await self._ownership(caller, tenant, environment)
-        action = completed(change.action, definition, workflow_id=name.schedule_id)
-        action["workflow_id"] = self._ids.new(
-            caller.identity, tenant, environment, action.get("workflow_id") or name.schedule_id
-        )
-        action["memo"] = {**action.get("memo", {}), **memo}
-        action["search_attributes"] = {**action.get("search_attributes", {}), **attributes}
-        whole = replace(
-            change,
-            action=action,
-            memo={**(change.memo or {}), **memo},
-            search_attributes={**(change.search_attributes or {}), **attributes},
-        )
-        try:
+            new = await self._planning.creation(caller, name.schedule_id, change, known.namespace)
             async with self._quotas.place() as place:
                 if trigger:
-                    await place.take(tenant)
-                await schedule_changes.create(
-                    self._temporal,
-                    known.namespace,
-                    known.schedule_id,
-                    whole,
-                    trigger=trigger,
-                    identity=caller.name,
-                    request_id=request_id,
-                )
-        except BadUserInput as error:
-            raise located(error, change) from error
+                    await place.take(new.tenant)
+                with _locating(change):
+                    await schedule_changes.create(
+                        self._temporal, known.namespace, known.schedule_id, new.change,
+                        trigger=trigger, identity=caller.name, request_id=request,
+                    )  # fmt: skip
+
+        given = {"change": change, "trigger": trigger}
+        return await self._act(caller, "createSchedule", name, given, make, key, planned=planned)
 
     async def update(
         self, caller: Caller, name: ScheduleName, change: ScheduleChange, key: str | None = None
     ) -> ScheduleOutcome:
         """Change what is given, whoever else changes the rest meanwhile."""
 
-        async def change_it(which: Known, request: str) -> None:
+        async def planned(_: str) -> str:
             known = await self._visible(caller, name)
-            merged = after(known.action, change.action, await self._input(known))
-            definition = self._registry.find(merged.get("workflow_type", ""))
-            if refusals := [*wrong_update(known.schedule, change, definition, merged)]:
-                raise Refused(*refusals)
-            action = completed(change.action, definition)
-            tenant, environment = known.schedule.tenant, known.schedule.environment
-            if (called := action.get("workflow_id")) and tenant is not None and environment is not None:
-                action["workflow_id"] = self._ids.new(caller.identity, tenant, environment, called)
-            whole = replace(change, action=action)
-            try:
+            await self._planning.update(caller, known, change)
+            return known.schedule.schedule_id
+
+        async def change_it(which: Known, request: str) -> None:
+            whole = await self._planning.update(caller, await self._visible(caller, name), change)
+            with _locating(change):
                 await schedule_changes.update(
                     self._temporal, which.namespace, which.schedule_id, whole, RESERVED_MEMO,
                     identity=caller.name, request_id=request,
                 )  # fmt: skip
-            except BadUserInput as error:
-                raise located(error, change) from error
 
-        return await self._act(caller, "updateSchedule", name, change, change_it, key)
+        return await self._act(caller, "updateSchedule", name, change, change_it, key, planned=planned)
 
     async def pause(
         self, caller: Caller, name: ScheduleName, notes: str | None, key: str | None = None
@@ -160,7 +113,7 @@ class Scheduling:
                 self._temporal, known.namespace, known.schedule_id, said, identity=caller.name, request_id=request
             )
 
-        return await self._act(caller, "pauseSchedule", name, {"notes": notes}, do, key)
+        return await self._act(caller, "pauseSchedule", name, {"notes": notes}, do, key, wrong=_wrong_notes(notes))
 
     async def unpause(
         self, caller: Caller, name: ScheduleName, notes: str | None, key: str | None = None
@@ -171,7 +124,7 @@ class Scheduling:
                 self._temporal, known.namespace, known.schedule_id, said, identity=caller.name, request_id=request
             )
 
-        return await self._act(caller, "unpauseSchedule", name, {"notes": notes}, do, key)
+        return await self._act(caller, "unpauseSchedule", name, {"notes": notes}, do, key, wrong=_wrong_notes(notes))
 
     async def trigger(
         self, caller: Caller, name: ScheduleName, overlap: OverlapPolicy | None, key: str | None = None
@@ -199,8 +152,6 @@ class Scheduling:
         """Start the runs that would have been due within a span of time."""
 
         async def do(known: Known, request: str) -> None:
-            if refusals := [*wrong_bounds(start, end, ("endTime",))]:
-                raise Refused(*refusals)
             async with self._place(caller, name):
                 await schedule_changes.backfill(
                     self._temporal, known.namespace, known.schedule_id, start, end, overlap,
@@ -208,7 +159,8 @@ class Scheduling:
                 )  # fmt: skip
 
         given = {"start": start, "end": end, "overlap": overlap}
-        return await self._act(caller, "backfillSchedule", name, given, do, key)
+        wrong = [*wrong_bounds(start, end, ("endTime",))]
+        return await self._act(caller, "backfillSchedule", name, given, do, key, wrong=wrong)
 
     async def delete(self, caller: Caller, name: ScheduleName, key: str | None = None) -> ScheduleOutcome:
         """Its runs go on."""
@@ -227,15 +179,21 @@ class Scheduling:
         work: Work,
         key: str | None,
         *,
-        called: Called | None = None,
+        planned: Planned | None = None,
+        wrong: Sequence[Refusal] = (),
         remains: bool = True,
     ) -> ScheduleOutcome:
-        """It must be there already, and the caller's to see, unless it is yet to be `called` something. Unless it
-        `remains`, it is gone afterwards."""
+        """It must be there already, and the caller's to see, unless it is `planned` otherwise. `wrong` is what can be
+        said against what is given. Unless it `remains`, it is gone afterwards."""
 
         async def prepare(_: str) -> Plan:
+            if wrong:
+                raise Refused(*wrong)
             (namespace,) = self._operating.namespaces_of(name.namespace or self._temporal.default_namespace)
-            schedule_id = called() if called else (await self._visible(caller, name)).schedule.schedule_id
+            if planned is not None:
+                schedule_id = await planned(namespace)
+            else:
+                schedule_id = (await self._visible(caller, name)).schedule.schedule_id
             return {"namespace": namespace, "scheduleId": schedule_id}
 
         async def act(attempt: Attempt) -> Done:
@@ -281,14 +239,15 @@ class Scheduling:
             raise schedule_changes.unknown(name.schedule_id)
         return found
 
-    async def _ownership(
-        self, caller: Caller, tenant: str, environment: str
-    ) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
-        """Memo and search attributes that say whose a schedule is, and its runs."""
-        memo = {"createdBy": caller.identity.subject, "tenant": tenant, "environment": environment}
-        if not await self._temporal.has_tenant_attributes():
-            return memo, {}
-        return memo, {"TenantId": tenant, "EnvironmentId": environment}
 
-    async def _input(self, known: ScheduleDetail) -> list[Json]:
-        return await self._temporal.payloads.values(known.schedule.namespace, known.action.input)
+def _wrong_notes(notes: str | None) -> Sequence[Refusal]:
+    refusal = wrong_name(notes, "notes") if notes else None
+    return (refusal,) if refusal else ()
+
+
+@contextmanager
+def _locating(change: ScheduleChange) -> Iterator[None]:
+    try:
+        yield
+    except BadUserInput as error:
+        raise located(error, change) from error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from app.cluster import Interval
 from app.cluster.schedule_change import CalendarRanges, PoliciesChange, Range, SpecChange, StateChange
 from app.errors import Path, Refusal
+from app.gateway.schedules.cron import is_zone, wrong_cron
+from app.gateway.starting.wanted import MAX_SPAN
 
 _BOUNDS: Mapping[str, tuple[str, int, int]] = {
     "second": ("second", 0, 59),
@@ -19,7 +20,6 @@ _BOUNDS: Mapping[str, tuple[str, int, int]] = {
     "year": ("year", 2000, 2100),
     "day_of_week": ("dayOfWeek", 0, 6),
 }
-_CRON_FIELDS = (5, 6, 7)
 
 
 def wrong_spec(change: SpecChange) -> Iterator[Refusal]:
@@ -28,12 +28,13 @@ def wrong_spec(change: SpecChange) -> Iterator[Refusal]:
         for number, calendar in enumerate(calendars):
             yield from _wrong_calendar(calendar, ("spec", name, number))
     for number, text in enumerate(change.get("cron", ())):
-        yield from _wrong_cron(text, ("spec", "cron", number))
+        if said := wrong_cron(text):
+            yield invalid(said, "spec", "cron", number)
     for number, interval in enumerate(change.get("intervals", ())):
         yield from _wrong_interval(interval, ("spec", "intervals", number))
-    if (jitter := change.get("jitter", 0.0)) < 0:
-        yield invalid(f"jitterSeconds must be 0 or more; it is {jitter:g}.", "spec", "jitterSeconds")
-    if (zone := change.get("time_zone")) and not _is_zone(zone):
+    if not 0 <= (jitter := change.get("jitter", 0.0)) <= MAX_SPAN:
+        yield invalid(f"jitterSeconds must be 0 to {MAX_SPAN}; it is {jitter:.15g}.", "spec", "jitterSeconds")
+    if (zone := change.get("time_zone")) and not is_zone(zone):
         yield invalid(f"There is no time zone {zone!r}. Name one of IANA's, such as Europe/Berlin.", "spec", "timeZone")
 
 
@@ -45,8 +46,8 @@ def wrong_bounds(start: datetime | None, end: datetime | None, path: Path) -> It
 
 def wrong_policies(change: PoliciesChange) -> Iterator[Refusal]:
     window = change.get("catch_up_window")
-    if window is not None and not window > 0:
-        message = f"catchUpWindowSeconds must be above 0; it is {window:g}."
+    if window is not None and not 0 < window <= MAX_SPAN:
+        message = f"catchUpWindowSeconds must be above 0 and at most {MAX_SPAN}; it is {window:.15g}."
         yield invalid(message, "policies", "catchUpWindowSeconds")
 
 
@@ -77,29 +78,13 @@ def _wrong_range(found: Range, lowest: int, highest: int) -> str | None:
     return None
 
 
-def _wrong_cron(text: str, path: Sequence[str | int]) -> Iterator[Refusal]:
-    """The shape alone: what each field may hold is the server's to say."""
-    words = text.partition("#")[0].split()
-    if words and words[0].startswith(("TZ=", "CRON_TZ=")):
-        words = words[1:]
-    if len(words) not in _CRON_FIELDS and not (words and words[0].startswith("@")):
-        message = f"{text!r} is no cron string: it needs 5 to 7 fields, as in 30 9 * * MON-FRI, or one like @daily."
-        yield invalid(message, *path)
-
-
 def _wrong_interval(interval: Interval, path: Sequence[str | int]) -> Iterator[Refusal]:
-    if not interval.every >= 1:
-        yield invalid(f"everySeconds must be 1 or more; it is {interval.every:g}.", *path, "everySeconds")
-    elif not 0 <= interval.offset < interval.every:
-        message = f"offsetSeconds must be 0 or more and below everySeconds; it is {interval.offset:g}."
+    """Temporal keeps fractions of seconds and cuts them off when it counts."""
+    every, offset = interval.every, interval.offset
+    is_every = 1 <= every <= MAX_SPAN and every.is_integer()
+    if not is_every:
+        message = f"everySeconds must be whole seconds, 1 to {MAX_SPAN}; it is {every:.15g}."
+        yield invalid(message, *path, "everySeconds")
+    if not 0 <= offset <= MAX_SPAN or not offset.is_integer() or (is_every and offset >= every):
+        message = f"offsetSeconds must be whole seconds, 0 or more and below everySeconds; it is {offset:.15g}."
         yield invalid(message, *path, "offsetSeconds")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, and an OSError for a name of a folder
-        return False
-    except KeyError:
-        return False
-    return True
