@@ -239,7 +239,8 @@ async def heartbeat(temporal: Temporal, which: ActivityRef, details: Sequence[Js
 @contextmanager
 def _refusing(which: ActivityRef, *, conflict: str = "") -> Iterator[None]:
     """As `refusing`; that the run is there and open is known already, so what is not found is the activity."""
-    with refusing(which.run, needs=NEEDS, conflict=conflict):
+    at = ("taskToken",) if which.token is not None else ("activityId",)
+    with refusing(which.run, needs=NEEDS, conflict=conflict, at=at):
         try:
             yield
         except NotFound as error:
@@ -249,7 +250,7 @@ def _refusing(which: ActivityRef, *, conflict: str = "") -> Iterator[None]:
                 "NOT_FOUND",
                 f"Workflow {which.run.workflow_id!r} has no"
                 f" {'running' if 'timed out' in error.message else 'open'} activity {which.activity_id!r}.",
-                path=("taskToken",) if which.token is not None else ("activityId",),
+                path=at,
             ) from error
 
 

@@ -12,11 +12,14 @@ from app.temporal.connection import NotSupported
 
 
 @contextmanager
-def refusing(ref: ExecutionRef, *, needs: str = "", conflict: str = "", path: Path = ()) -> Iterator[None]:
+def refusing(
+    ref: ExecutionRef, *, needs: str = "", conflict: str = "", path: Path = (), at: Path = ("workflowId",)
+) -> Iterator[None]:
     """Raise Refusal where Temporal refuses an act on the run.
 
     `needs` says what a server must have for it to be offered. `conflict` is the code for a state of the run that does
-    not allow it now; without one the error stays. `path` is that of a value that Temporal finds wrong.
+    not allow it now; without one the error stays. `path` is that of a value that Temporal finds wrong, `at` that of
+    what is acted on.
     """
     try:
         yield
@@ -29,4 +32,4 @@ def refusing(ref: ExecutionRef, *, needs: str = "", conflict: str = "", path: Pa
     except Conflict as error:
         if not conflict:
             raise
-        raise Refusal(conflict, f"Workflow {ref.workflow_id!r}: {error.message}") from error
+        raise Refusal(conflict, f"Workflow {ref.workflow_id!r}: {error.message}", path=at) from error

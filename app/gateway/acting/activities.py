@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from app.access import Action
 from app.errors import Refusal, TidelineError
 from app.gateway.acting.acts import Act, Acts
 from app.gateway.acting.intent import Attempt, Done
 from app.gateway.caller import Caller, Refused
+from app.gateway.names import wrong_name
 from app.gateway.naming import Name
 from app.gateway.reading.reading import Reading
 from app.log import logger
@@ -23,6 +24,13 @@ log = logger(__name__)
 
 LONGEST_SPAN = 315_360_000.0
 """Ten years, in seconds."""
+_TIMEOUTS = (
+    "schedule_to_close_timeout",
+    "schedule_to_start_timeout",
+    "start_to_close_timeout",
+    "heartbeat_timeout",
+)
+_INTERVALS = ("initial_interval", "maximum_interval")
 Work = Callable[[ActivityRef, str], Awaitable[Beat | None]]
 
 
@@ -78,10 +86,10 @@ class Activities:
         """Begin attempts again; Temporal takes it for one that is not paused as well."""
 
         async def work(which: ActivityRef, _: str) -> None:
-            _check_span("jitterSeconds", jitter)
             await activities.unpause(self._temporal, which, jitter, identity=caller.name)
 
-        return await self._outcome(caller, "unpauseActivity", name, {"jitter": jitter}, work, key)
+        wrong = [*_wrong_span(jitter, "jitterSeconds")]
+        return await self._outcome(caller, "unpauseActivity", name, {"jitter": jitter}, work, key, wrong=wrong)
 
     async def reset(
         self, caller: Caller, name: ActivityName, wanted: ResetActivityWanted, key: str | None = None
@@ -89,7 +97,6 @@ class Activities:
         """Begin at the first attempt again."""
 
         async def work(which: ActivityRef, _: str) -> None:
-            _check_span("jitterSeconds", wanted.jitter)
             await activities.reset(
                 self._temporal,
                 which,
@@ -100,7 +107,8 @@ class Activities:
                 identity=caller.name,
             )
 
-        return await self._outcome(caller, "resetActivity", name, wanted, work, key)
+        wrong = [*_wrong_span(wanted.jitter, "jitterSeconds")]
+        return await self._outcome(caller, "resetActivity", name, wanted, work, key, wrong=wrong)
 
     async def update_options(
         self, caller: Caller, name: ActivityName, options: ActivityOptions, key: str | None = None
@@ -108,10 +116,10 @@ class Activities:
         """Change its options."""
 
         async def work(which: ActivityRef, _: str) -> None:
-            _check_options(options)
             await activities.update_options(self._temporal, which, options, identity=caller.name)
 
-        return await self._outcome(caller, "updateActivityOptions", name, options, work, key)
+        wrong = [*wrong_options(options)]
+        return await self._outcome(caller, "updateActivityOptions", name, options, work, key, wrong=wrong)
 
     async def complete(
         self, caller: Caller, name: ActivityName, result: Sequence[Json], key: str | None = None
@@ -156,14 +164,16 @@ class Activities:
         work: Work,
         key: str | None,
         is_done: Callable[[Activity], bool] | None = None,
+        wrong: Sequence[Refusal] = (),
     ) -> ActivityOutcome:
-        """`is_done` tells by the activity whether an earlier try, of which nobody heard, has done it."""
-        problem: Refusal | None = None
+        """`is_done` tells by the activity whether an earlier try, of which nobody heard, has done it. `wrong` is what
+        can be said against what is given."""
+        problem: Refusal | Refused | None = Refused(*wrong) if wrong else None
         try:
             run, activity_id, token = _resolved(name)
         except Refusal as refusal:
             # It is recorded as well, like everything that is refused.
-            problem, activity_id, token = refusal, name.activity_id or "", None
+            problem, activity_id, token = Refused(refusal, *wrong), name.activity_id or "", None
             run = Name(name.namespace or "", name.workflow_id or "", name.run_id)
 
         async def act(ref: ExecutionRef, attempt: Attempt) -> Done:
@@ -224,19 +234,28 @@ def _resolved(name: ActivityName) -> tuple[Name, str, bytes | None]:
     return Name(name.namespace or "", name.workflow_id, name.run_id), name.activity_id, None
 
 
-def _check_options(options: ActivityOptions) -> None:
+def wrong_options(options: ActivityOptions) -> Iterator[Refusal]:
+    """Everything that is wrong with a change of an activity's options, before Temporal hears of it."""
     if options.restore_original and options != ActivityOptions(restore_original=True):
-        raise Refusal(
-            "INVALID_INPUT",
-            "restoreOriginal takes everything back: give no other option with it.",
-            path=("restoreOriginal",),
-        )
+        message = "restoreOriginal takes everything back: give no other option with it."
+        yield _invalid(message, "restoreOriginal")
     if options == ActivityOptions():
-        raise Refusal("INVALID_INPUT", "Nothing to change is given: name an option, or restoreOriginal.")
-    for each in fields(options):
-        value = getattr(options, each.name)
-        if isinstance(value, float):
-            _check_span(f"{camel(each.name)}Seconds" if each.name != "backoff_coefficient" else camel(each.name), value)
+        yield _invalid("Nothing to change is given: name an option, or restoreOriginal.")
+    if options.task_queue is not None and (refusal := wrong_name(options.task_queue, "taskQueue")):
+        yield refusal
+    for name in _TIMEOUTS:
+        yield from _wrong_span(getattr(options, name), f"{camel(name)}Seconds")
+    for name in _INTERVALS:
+        yield from _wrong_span(getattr(options, name), "retryPolicy", f"{camel(name)}Seconds")
+    backoff, attempts, priority = options.backoff_coefficient, options.maximum_attempts, options.priority
+    if backoff is not None and not 1 <= backoff <= LONGEST_SPAN:
+        message = f"backoffCoefficient must be 1 to {LONGEST_SPAN:.0f}; it is {backoff:g}."
+        yield _invalid(message, "retryPolicy", "backoffCoefficient")
+    if attempts is not None and attempts < 0:
+        message = f"maximumAttempts must be 0, for no bound, or more; it is {attempts}."
+        yield _invalid(message, "retryPolicy", "maximumAttempts")
+    if priority is not None and priority < 0:
+        yield _invalid(f"priority must be 0, for the usual one, or more; it is {priority}.", "priority")
 
 
 def camel(name: str) -> str:
@@ -244,7 +263,10 @@ def camel(name: str) -> str:
     return head + "".join(map(str.title, tail))
 
 
-def _check_span(argument: str, value: float | None) -> None:
+def _wrong_span(value: float | None, *path: str) -> Iterator[Refusal]:
     if value is not None and not 0 <= value <= LONGEST_SPAN:
-        message = f"{argument} must be 0 to {LONGEST_SPAN:.0f}; it is {value:g}."
-        raise Refusal("INVALID_INPUT", message, path=(argument,))
+        yield _invalid(f"{path[-1]} must be 0 to {LONGEST_SPAN:.0f}; it is {value:g}.", *path)
+
+
+def _invalid(message: str, *path: str) -> Refusal:
+    return Refusal("INVALID_INPUT", message, path=path)

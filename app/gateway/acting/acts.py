@@ -46,7 +46,7 @@ class Act:
     signal: str | None = None
     update: str | None = None
     """What is sent, by name."""
-    problem: Refusal | None = None
+    problem: Refusal | Refused | None = None
     """Why the request cannot be meant: told to who may do this, in place of doing it."""
 
 
