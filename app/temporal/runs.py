@@ -56,7 +56,7 @@ async def pause(temporal: Temporal, ref: ExecutionRef, reason: str, *, identity:
         reason=reason,
         request_id=request_id,
     )
-    with refusing(ref, needs=PAUSE_NEEDS, conflict="ALREADY_PAUSED"):
+    with refusing(ref, needs=PAUSE_NEEDS, conflict="ALREADY_PAUSED", path=("reason",)):
         await temporal.call("pause_workflow_execution", request)
 
 
@@ -70,7 +70,7 @@ async def unpause(temporal: Temporal, ref: ExecutionRef, reason: str, *, identit
         reason=reason,
         request_id=request_id,
     )
-    with refusing(ref, needs=PAUSE_NEEDS, conflict="NOT_PAUSED"):
+    with refusing(ref, needs=PAUSE_NEEDS, conflict="NOT_PAUSED", path=("reason",)):
         await temporal.call("unpause_workflow_execution", request)
 
 

@@ -78,6 +78,7 @@ async def test_each_action_on_a_run_in_each_state(host: Host, stage: Stage, acti
         if code(done) is not None:
             assert done["execution"] is None
             assert done["userErrors"][0]["message"].startswith("Workflow ")
+            assert done["userErrors"][0]["path"] == ["workflowId"]
             continue
         if action == "DELETE":
             assert done["terminated"] is (state in {"RUNNING", "PAUSED"})
@@ -97,6 +98,28 @@ async def test_each_action_on_a_run_in_each_state(host: Host, stage: Stage, acti
         [error] = refused["userErrors"]
         assert (error["code"], error["path"]) == ("NOT_FOUND", ["workflowId"])
         assert error["message"].startswith("There is no workflow ")
+
+
+@pytest.mark.parametrize(
+    ("mutation", "argument"),
+    [
+        ("signalWorkflow", "signalName"),
+        ("pauseWorkflow", "reason"),
+        ("unpauseWorkflow", "reason"),
+        ("updateWorkflow", "updateId"),
+    ],
+)
+async def test_what_is_too_long_for_temporal_is_told_where_it_is(
+    host: Host, stage: Stage, mutation: str, argument: str
+) -> None:
+    run = await stage.running()
+    more = 'updateName: "add", ' if argument == "updateId" else ""
+    for text, said in (("ü" * 501, "has at most 1000 bytes; this one has 1002"), ("a\\u0000b", "U+0000")):
+        given = f'workflowId: "{run.id}", {more}{argument}: "{text}"'
+        document = f"mutation {{ done: {mutation}(input: {{{given}}}) {{ {DONE} }} }}"
+        [error] = (await host.data(document))["done"]["userErrors"]
+        assert (error["code"], error["path"]) == ("INVALID_INPUT", [argument])
+        assert said in error["message"]
 
 
 async def row(host: Host, handle: Handle, run_id: str | None = None) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.errors import Refusal
+from app.gateway.names import wrong_name
 from app.model import ExecutionRef, Json
 from app.temporal.resets import Replayed
 from app.temporal.updates import MAX_UPDATE_WAIT, UpdateStage
@@ -58,6 +59,8 @@ def empty(argument: str) -> Refusal:
 def problem_of(wanted: UpdateWanted) -> Refusal | None:
     if not wanted.name:
         return empty("updateName")
+    if wanted.update_id and (refusal := wrong_name(wanted.update_id, "updateId")):
+        return refusal
     if not 0 < wanted.wait <= MAX_UPDATE_WAIT:
         return Refusal(
             "INVALID_INPUT",

@@ -10,9 +10,10 @@ from app.errors import Refusal
 from app.gateway.acting.acts import Act, Acts
 from app.gateway.acting.consistency import token_of_deleted
 from app.gateway.acting.intent import Attempt, Done
-from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted, UpdateWanted, empty, problem_of
+from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted, UpdateWanted, problem_of
 from app.gateway.acting.outcomes import names_of, ref_of, unknown
 from app.gateway.caller import Caller, Outcome, Refused
+from app.gateway.names import wrong_name
 from app.gateway.naming import Name
 from app.model import ExecutionRef, Json, WorkflowStatus
 from app.store.executions import Executions
@@ -55,7 +56,7 @@ class Runs:
             {"signal": signal},
             repeatable=True,
             signal=signal,
-            problem=None if signal else empty("signalName"),
+            problem=wrong_name(signal, "signalName"),
         )
         return await self._acts.outcome(caller, name, act, key)
 
@@ -108,7 +109,10 @@ class Runs:
             await runs.pause(self._temporal, ref, reason, identity=caller.name, request_id=attempt.request_id)
 
         said = {"reason": reason}
-        act = Act("pauseWorkflow", Action.PAUSE, said, self._telling(tell), detail=said, repeatable=True)
+        problem = wrong_name(reason, "reason") if reason else None
+        act = Act(
+            "pauseWorkflow", Action.PAUSE, said, self._telling(tell), detail=said, repeatable=True, problem=problem
+        )
         return await self._acts.outcome(caller, name, act, key)
 
     async def unpause(self, caller: Caller, name: Name, reason: str, key: str | None = None) -> Outcome:
@@ -121,7 +125,10 @@ class Runs:
             return await self._acts.closed_as(ref, WorkflowStatus.RUNNING)
 
         said = {"reason": reason}
-        act = Act("unpauseWorkflow", Action.UNPAUSE, said, self._telling(tell), self._standing(stands), said)
+        problem = wrong_name(reason, "reason") if reason else None
+        act = Act(
+            "unpauseWorkflow", Action.UNPAUSE, said, self._telling(tell), self._standing(stands), said, problem=problem
+        )
         return await self._acts.outcome(caller, name, act, key)
 
     async def reset(self, caller: Caller, name: Name, wanted: ResetWanted, key: str | None = None) -> Outcome:
