@@ -18,7 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from app.api.admission import Admission
 from app.api.engine import Engine
 from app.bounds import Bounds
-from app.model import ExecutionRef
+from app.model import ExecutionRef, WorkflowStatus
 from app.store import Archive, Executions
 from app.temporal import reads
 from tests.conftest import TemporalServer, development_server
@@ -245,6 +245,19 @@ async def test_while_temporal_is_away_closed_runs_are_whole_and_open_ones_say_wh
     assert [nodes[each]["activities"] for each in ids] == [None, None, None]
     assert {each["extensions"]["code"] for each in answer["errors"]} <= {"TEMPORAL_UNAVAILABLE", "TIMEOUT"}
     assert len(answer["errors"]) == 3
+
+
+async def test_while_temporal_hangs_a_named_run_that_was_continued_is_read_at_once(database: str, host: Host) -> None:
+    ref = ExecutionRef("default", "c", "c-run")
+    await put(Executions(host.database), Archive(host.database), ref, "sync", status=WorkflowStatus.CONTINUED_AS_NEW)
+    query = '{ workflow(workflowId: "c", runId: "c-run") { status activities { totalCount } } }'
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        async with hosted(f"127.0.0.1:{silent.getsockname()[1]}", database) as cut_off, asyncio.timeout(3):
+            seen = await cut_off.data(query)
+    assert seen["workflow"]["status"] == "CONTINUED_AS_NEW"
+    assert seen["workflow"]["activities"]["totalCount"]
 
 
 async def test_while_temporal_hangs_a_page_comes_in_time(database: str) -> None:

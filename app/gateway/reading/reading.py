@@ -112,7 +112,9 @@ class Reading:
 
         async def answer(name: Name) -> Execution | None:
             row = known.get(name)
-            if row is None or not row.status.is_closed or row.status is WorkflowStatus.CONTINUED_AS_NEW:
+            # Where no run is named, one that was continued is not the latest: the index has not come to that yet.
+            is_followed = name.run_id is None and row is not None and row.status is WorkflowStatus.CONTINUED_AS_NEW
+            if row is None or not row.status.is_closed or is_followed:
                 row = await self._asked(row, name)
             if row is None and away is not None:
                 raise away
