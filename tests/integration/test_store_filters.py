@@ -95,6 +95,38 @@ async def test_values_in_json(runs: Executions, values: Any, found: set[str]) ->
     assert await ids(runs, values=values) == found
 
 
+LISTED = {"a": {"b": [1, 2, {"c": "x", "d": 1}, [3, 4]], "0": {"b": 5}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "holds"),
+    [
+        (at("a", "b", match=Match.CONTAINS, value={"c": "x"}), True),
+        (at("a", "b", match=Match.CONTAINS, value={"c": "y"}), False),
+        (at("a", "b", match=Match.CONTAINS, value=[2, {"d": 1}]), True),
+        (at("a", "b", match=Match.CONTAINS, value=[3, 4]), True),
+        (at("a", "b", match=Match.CONTAINS, value=[3]), True),
+        (at("a", "b", match=Match.CONTAINS, value=3), False),
+        (at("a", match=Match.CONTAINS, value={"b": [1]}), True),
+        (at("a", "b", match=Match.EXISTS), True),
+        (at("a", "b", "0", match=Match.EXISTS), False),
+        (at("a", "b", "0", match=Match.ABSENT), True),
+        (at("a", "b", "0", value=1), False),
+        (at("a", "b", "-1", match=Match.EXISTS), False),
+        (at("a", "b", " +2", "c", match=Match.EXISTS), False),
+        (at("a", "b", "2", "c", match=Match.ABSENT), True),
+        (at("a", "0", "b", match=Match.EXISTS), True),
+        (at("a", "0", "b", match=Match.ABSENT), False),
+        (at("a", "0", "b", value=5), True),
+        (at("a", "1", match=Match.ABSENT), True),
+    ],
+)
+async def test_a_path_leads_through_objects_and_a_list_has_its_values(db: Database, values: Any, holds: bool) -> None:
+    runs = Executions(db)
+    await runs.record([execution("listed", metadata=LISTED)])
+    assert await ids(runs, values=values) == ({"listed"} if holds else set())
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

@@ -11,6 +11,7 @@ from app.store.listing.filter import Filter, JsonValue, Match
 
 NEVER = "false"
 _BETWEEN_WORDS = re.compile(r"[\x00-\x20\s!-/:-@\[-`{-~]+")
+_NUMBER = re.compile(r"\s*[+-]?\d+")
 _LONGEST_WORD = 64
 """As `search_words` in the database cuts them."""
 _FEWEST_LETTERS = 3
@@ -160,22 +161,30 @@ def _json(conditions: Conditions, wanted: JsonValue) -> None:
         return
     match wanted.match:
         case Match.EXISTS:
-            conditions.add(f"{column} #> {{}}::text[] is not null", path)
+            conditions.add(_exists(conditions, column, path))
         case Match.ABSENT:
-            conditions.add(f"{column} #> {{}}::text[] is null", path)
+            conditions.add(f"({_exists(conditions, column, path)}) is not true")
         case Match.EQUALS:
             # The first finds it by the index, the second holds it to the whole value.
             value = _nested(path, wanted.value)
             conditions.add(f"{column} @> {{}}", value)
             conditions.add(f"{column} #> {{}}::text[] = {{}}::jsonb #> {{}}::text[]", path, value, path)
-        case Match.CONTAINS if isinstance(wanted.value, dict | list):
-            conditions.add(f"{column} @> {{}}", _nested(path, wanted.value))
         case Match.CONTAINS:
             conditions.add(
                 f"({column} @> {{}} or {column} @> {{}})",
                 _nested(path, wanted.value),
                 _nested(path, [wanted.value]),
             )
+
+
+def _exists(conditions: Conditions, column: str, path: Sequence[str]) -> str:
+    there = conditions.within()
+    there.add(f"{column} #> {{}}::text[] is not null", list(path))
+    for place in range(1, len(path)):
+        # Such a step would lead into a list as well.
+        if _NUMBER.fullmatch(path[place]):
+            there.add(f"jsonb_typeof({column} #> {{}}::text[]) = 'object'", list(path[:place]))
+    return there.all
 
 
 def _nested(path: Sequence[str], value: Json) -> Json:

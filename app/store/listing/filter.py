@@ -29,8 +29,9 @@ class Match(StrEnum):
 class JsonValue:
     """What must hold of the value at a path of object keys, such as ("customer", "id").
 
-    EQUALS compares whole values. CONTAINS is containment as Postgres defines it for jsonb, and a list contains
-    each of its values. A path that a run does not have equals and contains nothing.
+    EQUALS compares whole values. CONTAINS is containment as Postgres defines it for jsonb, of the value itself or of
+    one in it where it is a list. No step leads into a list. A path that a run does not have equals and contains
+    nothing.
     """
 
     column: Column
