@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.enums.v1 import PendingActivityState as ActivityStateProto
 from temporalio.api.enums.v1 import PendingWorkflowTaskState as TaskStateProto
 from temporalio.api.workflowservice.v1 import (
@@ -189,7 +190,7 @@ async def history_page(
         timeout=seconds if wait else None,
         retry=not wait,
     )
-    events: Sequence[HistoryEvent] = response.history.events
+    events = _written(response.history.events)
     if _has_hole(events, last):
         log.warning("Temporal left out events", workflow_id=ref.workflow_id, run_id=ref.run_id, behind=last)
         metrics.HISTORY_HOLES.inc()
@@ -197,6 +198,18 @@ async def history_page(
     if not raw:
         events, _ = await temporal.payloads.readable(ref.namespace, events)
     return HistoryPage(tuple(events), response.next_page_token)
+
+
+def _written(events: Sequence[HistoryEvent]) -> Sequence[HistoryEvent]:
+    """Without the workflow task at the end that is being tried again: it is no part of the history until it has
+    completed, and whatever happens before gets its numbers."""
+    end = len(events)
+    if end and events[end - 1].event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+        end -= 1
+    scheduled = end > 0 and events[end - 1].event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
+    if scheduled and events[end - 1].workflow_task_scheduled_event_attributes.attempt > 1:
+        return events[: end - 1]
+    return events
 
 
 def _has_hole(events: Sequence[HistoryEvent], last: int) -> bool:

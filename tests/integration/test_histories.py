@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import tracemalloc
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.worker import Worker
+from temporalio import workflow
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from app.gateway.reading import histories
-from app.model import Execution, ExecutionRef, Projection, WorkflowStatus
+from app.model import Description, Execution, ExecutionRef, Projection, WorkflowStatus
 from app.store import Archive, Executions
+from app.temporal import reads
 from tests.conftest import TemporalServer
 from tests.integration.chains import Waiting
 from tests.integration.gateways import Host
 from tests.integration.recorded import events_of, put
 from tests.integration.test_store_archive import signals
+from tests.waiting import eventually
 
 PAGE = """
 query ($id: String!, $first: Int, $after: Cursor, $types: [String!], $reverse: Boolean) {
@@ -69,6 +73,43 @@ async def test_an_open_run_is_paged_from_temporal(
         signaled = await walk(host, handle.id, first=2, types=["WorkflowExecutionSignaled"], reverse=reverse)
         assert len(signaled) == 5
         await handle.signal(Waiting.finish)
+
+
+@workflow.defn
+class Stuck:
+    """Its first workflow task fails for ever."""
+
+    @workflow.run
+    async def run(self) -> None:
+        raise RuntimeError("not deterministic")
+
+
+async def test_a_workflow_task_that_is_tried_again_is_no_history_yet(
+    temporal: TemporalServer, host: Host, task_queue: str
+) -> None:
+    worker = Worker(
+        temporal.client, task_queue=task_queue, workflows=[Stuck], workflow_runner=UnsandboxedWorkflowRunner()
+    )
+    async with worker:
+        handle = await temporal.client.start_workflow(
+            Stuck.run, id=f"stuck-{uuid.uuid4().hex[:8]}", task_queue=task_queue
+        )
+
+        async def described() -> Description:
+            return await reads.describe(host.temporal, "default", handle.id)
+
+        now = await eventually(
+            described, lambda found: found.pending_workflow_task is not None and found.pending_workflow_task.attempt > 1
+        )
+        length = now.execution.history_length
+        await Executions(host.database).record([replace(now.execution, history_length=0)])  # as visibility tells
+        listed = """query ($id: String!) { workflows(filter: {workflowId: {equals: $id}}) { nodes { historyLength } }
+            workflow(workflowId: $id) { historyLength } }"""
+        seen = await host.data(listed, id=handle.id)
+        assert seen == {"workflow": {"historyLength": length}, "workflows": {"nodes": [{"historyLength": length}]}}
+        assert await walk(host, handle.id) == list(range(1, length + 1))
+        assert await walk(host, handle.id, reverse=True) == list(range(length, 0, -1))
+        await handle.terminate()
 
 
 @pytest.mark.parametrize("reverse", [False, True])
