@@ -69,6 +69,12 @@ def json_of(payload: Payload) -> Json:
     return shown_as_it_is(payload)
 
 
+def object_of(payload: Payload) -> dict[str, Json]:
+    """The JSON object in a payload; empty where it holds anything else, or what cannot be read."""
+    value = json_of(payload)
+    return value if isinstance(value, dict) and value != shown_as_it_is(payload) else {}
+
+
 def shown_as_it_is(payload: Payload) -> dict[str, Json]:
     """The encoding and the bytes of a payload whose value cannot be shown."""
     encoding = payload.metadata.get("encoding", b"").decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.model import Execution, Json, WorkflowStatus
-from app.protos import json_of, payload_of, time_of
+from app.protos import json_of, object_of, payload_of, time_of
 from app.temporal.connection import Tenancy
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ def _unlisted(payload: PayloadProto) -> Json:
 def execution_of(namespace: str, info: WorkflowExecutionInfo, tenancy: Tenancy) -> Execution:
     memo = fields_of(info.memo.fields)
     attributes = attributes_of(info.search_attributes)
-    metadata = memo.get("metadata")
     start_time = time_of(info.start_time)
     if start_time is None:
         raise ValueError(f"Temporal gave no start time for {info.execution.workflow_id!r}")
@@ -86,7 +85,7 @@ def execution_of(namespace: str, info: WorkflowExecutionInfo, tenancy: Tenancy) 
         tenant=named(attributes, memo, "TenantId", "tenant") or tenancy.tenant,
         environment=named(attributes, memo, "EnvironmentId", "environment") or tenancy.environment,
         created_by=text(memo.get("createdBy")) or text(memo.get("created_by")),
-        metadata=metadata if isinstance(metadata, dict) else {},
+        metadata=object_of(payload_of(info.memo.fields["metadata"])) if "metadata" in memo else {},
         memo=memo,
         search_attributes=attributes,
     )

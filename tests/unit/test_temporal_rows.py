@@ -50,6 +50,23 @@ def row(memo: dict[str, Any], attributes: dict[str, Any]) -> Execution:
 
 
 @pytest.mark.parametrize(
+    ("payload", "metadata"),
+    [
+        (encoded({"order": 7}), {"order": 7}),
+        (encoded({"encoding": "x", "data": "y"}), {"encoding": "x", "data": "y"}),
+        (encoded("text"), {}),
+        (encoded(None), {}),
+        (Payload(metadata={"encoding": b"binary/encrypted"}, data=b"secret"), {}),
+        (Payload(metadata={"encoding": b"json/plain"}, data=b"{"), {}),
+    ],
+)
+def test_metadata_that_cannot_be_read_is_empty(payload: Payload, metadata: dict[str, Any]) -> None:
+    info = WorkflowExecutionInfo(memo=Memo(fields={"metadata": payload}))
+    info.start_time.FromSeconds(1)
+    assert execution_of("default", info, Tenancy("nobody", "nowhere")).metadata == metadata
+
+
+@pytest.mark.parametrize(
     ("memo", "attributes", "owner"),
     [
         ({}, {}, ("nobody", "nowhere")),
