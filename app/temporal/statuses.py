@@ -52,14 +52,19 @@ def error_of(error: RPCError, rpc: str, address: str) -> TidelineError:
         return RateLimited(f"Temporal is asked too much at once: {text}")
     if status is RPCStatusCode.UNIMPLEMENTED:
         return NotSupported(f"The Temporal server at {address} does not offer {rpc}: {text}")
-    # A passed deadline comes from the SDK as CANCELLED with this text.
-    if status is RPCStatusCode.DEADLINE_EXCEEDED or "Timeout expired" in error.message:
+    if status is RPCStatusCode.DEADLINE_EXCEEDED or _deadline_passed(error):
         return DeadlineExceeded(f"Temporal at {address} did not answer {rpc} in time.")
     if status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
         return TemporalUnavailable(f"Temporal at {address} refuses this gateway's credentials: {text}")
     if status in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED}:
         return unreachable(address)
     return TemporalUnavailable(f"Temporal at {address} failed at {rpc}: {text}")
+
+
+def _deadline_passed(error: RPCError) -> bool:
+    """It comes as CANCELLED: with these words from the SDK; without any where the server ends the call first."""
+    is_ended = error.status is RPCStatusCode.CANCELLED and "h2 protocol error" in error.message
+    return is_ended or "Timeout expired" in error.message
 
 
 def _meant(error: RPCError) -> tuple[RPCStatusCode, str]:

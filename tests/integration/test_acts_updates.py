@@ -7,10 +7,12 @@ import uuid
 from typing import Any
 
 import pytest
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.conftest import TemporalServer
 from tests.integration.gateways import Host, hosted
 from tests.integration.states import Acted, Handle, Stage
+from tests.waiting import eventually
 
 UPDATE = """
 mutation ($input: UpdateWorkflowInput!) {
@@ -84,6 +86,20 @@ async def test_without_a_worker_an_update_is_admitted(host: Host, stage: Stage) 
     waiting = await update(host, run, "x", waitSeconds=0.5)
     assert waiting["userErrors"] == []
     assert waiting["update"]["stage"] == "ADMITTED"
+
+
+async def test_one_that_is_rejected_after_it_was_told_as_admitted(
+    host: Host, stage: Stage, temporal: TemporalServer
+) -> None:
+    run = await stage.start("wait", queue=f"late-{uuid.uuid4().hex}")
+    key = {"idempotencyKey": uuid.uuid4().hex, "waitSeconds": 0.5}
+    assert (await update(host, run, "", **key))["update"]["stage"] == "ADMITTED"
+    queue = (await run.describe()).task_queue
+    async with Worker(
+        temporal.client, task_queue=queue, workflows=[Acted], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
+        again = await eventually(lambda: update(host, run, "", **key), lambda each: each["update"] is None)
+    assert [each["code"] for each in again["userErrors"]] == ["UPDATE_REJECTED"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from app.access import Identity, Role
 from app.errors import BadUserInput, DeadlineExceeded
 from app.gateway.acting.consistency import Consistency, token_of
+from app.gateway.starting import starting
 from app.model import Execution, ExecutionRef, Json
 from app.store.executions import Executions
 from app.temporal import reads
@@ -412,6 +413,22 @@ async def test_update_with_start_answers_with_the_outcome(host: Host, worker: st
     rejected = await done(host, UPDATE, {**base, "updateArgs": [-1]})
     assert [(each["code"], each["path"]) for each in rejected["userErrors"]] == [("UPDATE_REJECTED", ["updateName"])]
     assert rejected["execution"]["runId"] == first["execution"]["runId"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_an_update_that_no_worker_takes_in_time_is_told_with_its_run(
+    host: Host, worker: str, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    monkeypatch.setattr(starting, "UPDATE_SECONDS", 1.5)
+    how = {"taskQueue": "nobody"} if is_known else {"workflowType": "Unheard", "taskQueue": worker}
+    input_ = given(workflowId=an_id(), updateName="add", idempotencyKey=uuid.uuid4().hex) | how
+    for is_first in (True, False):
+        answer = await done(host, UPDATE, input_)
+        assert (answer["created"], answer["userErrors"]) == (is_first, [])
+        assert (answer["execution"]["runId"] is not None, answer["update"]["stage"]) == (True, "ADMITTED")
+    another = await done(host, UPDATE, {**input_, "idempotencyKey": uuid.uuid4().hex})
+    assert (another["created"], another["update"]["stage"]) == (False, "ADMITTED")
+    assert another["execution"] == answer["execution"]
 
 
 async def described(host: Host) -> Execution:

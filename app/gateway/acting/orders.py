@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.errors import Refusal
+from app.gateway.caller import Outcome
 from app.gateway.names import wrong_name
 from app.model import ExecutionRef, Json
 from app.temporal.resets import Replayed
-from app.temporal.updates import MAX_UPDATE_WAIT, UpdateStage
+from app.temporal.updates import MAX_UPDATE_WAIT, Update, UpdateStage
+
+FIRST_EVENT = 1
+"""The event that starts a run, ahead of every workflow task."""
 
 
 class ResetPoint(StrEnum):
@@ -54,6 +58,30 @@ class Deleted:
 
 def empty(argument: str) -> Refusal:
     return Refusal("INVALID_INPUT", f"{argument} cannot be empty.", path=(argument,))
+
+
+def reset_problem(wanted: ResetWanted) -> Refusal | None:
+    """What is wrong with where to reset to, whatever the run is."""
+    given = [each for each in (wanted.to, wanted.event_id, wanted.build_id) if each is not None]
+    if len(given) != 1:
+        message = "Say where to reset to: exactly one of to, eventId and buildId."
+        return Refusal("INVALID_INPUT", message, path=("to",))
+    if wanted.event_id is not None and wanted.event_id <= FIRST_EVENT:
+        message = f"eventId must be above {FIRST_EVENT}, which starts a run; it is {wanted.event_id}."
+        return Refusal("INVALID_INPUT", message, path=("eventId",))
+    return empty("buildId") if wanted.build_id == "" else None
+
+
+def updated(outcome: Outcome, update_id: str, update: Update | None) -> tuple[Outcome, Update | None]:
+    """What a repeated request is told of its update, of which an open run that does not know it has nothing."""
+    if update is None and outcome.execution is not None and not outcome.execution.status.is_closed:
+        message = (
+            f"Update {update_id!r} had been admitted. Since then it was rejected, or lost before the run took it. Send"
+            " it anew, with another idempotencyKey."
+        )
+        refusal = Refusal("UPDATE_REJECTED", message, path=("updateName",))
+        return replace(outcome, refusals=(*outcome.refusals, refusal)), None
+    return outcome, update
 
 
 def problem_of(wanted: UpdateWanted) -> Refusal | None:

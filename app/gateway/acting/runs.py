@@ -10,7 +10,15 @@ from app.errors import Refusal
 from app.gateway.acting.acts import Act, Acts
 from app.gateway.acting.consistency import token_of_deleted
 from app.gateway.acting.intent import Attempt, Done
-from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted, UpdateWanted, problem_of
+from app.gateway.acting.orders import (
+    Deleted,
+    ResetPoint,
+    ResetWanted,
+    UpdateWanted,
+    problem_of,
+    reset_problem,
+    updated,
+)
 from app.gateway.acting.outcomes import names_of, ref_of, unknown
 from app.gateway.caller import Caller, Outcome, Refused
 from app.gateway.names import wrong_name
@@ -158,7 +166,15 @@ class Runs:
             "without": list(wanted.without),
         }
         act = Act(
-            "resetWorkflow", Action.RESET, wanted, work, detail=detail, to_closed=True, reopens=True, takes=_RESET_TAKES
+            "resetWorkflow",
+            Action.RESET,
+            wanted,
+            work,
+            detail=detail,
+            to_closed=True,
+            reopens=True,
+            takes=_RESET_TAKES,
+            problem=reset_problem(wanted),
         )
         return await self._acts.outcome(caller, name, act, key)
 
@@ -208,7 +224,9 @@ class Runs:
         if told.done is not None and sent:
             return outcome, sent[-1]
         wait = wanted.wait if wanted.until is UpdateStage.COMPLETED else 0.0
-        return outcome, await updates.stands(self._temporal, ref_of(told.kept), str(told.kept["updateId"]), wait)
+        update_id = str(told.kept["updateId"])
+        found = await updates.stands(self._temporal, ref_of(told.kept), update_id, wait)
+        return updated(outcome, update_id, found)
 
     async def delete(self, caller: Caller, name: Name, key: str | None = None) -> Deleted:
         """Remove a run from Temporal, which terminates an open one first, and from the index and the archive."""
@@ -246,11 +264,6 @@ class Runs:
         return stands
 
     async def _reset_event(self, ref: ExecutionRef, wanted: ResetWanted) -> int:
-        given = [each for each in (wanted.to, wanted.event_id, wanted.build_id) if each is not None]
-        if len(given) != 1:
-            raise Refusal(
-                "INVALID_INPUT", "Say where to reset to: exactly one of to, eventId and buildId.", path=("to",)
-            )
         if wanted.event_id is not None:
             return wanted.event_id
         if wanted.build_id is not None:

@@ -10,7 +10,7 @@ from app.access import Action, Target, refuse, visible
 from app.errors import NotFound, Refusal, TidelineError
 from app.gateway.acting.consistency import token_of
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan, Told
-from app.gateway.acting.orders import empty
+from app.gateway.acting.orders import empty, updated
 from app.gateway.acting.outcomes import MARGIN, Outcomes, names_of, ref_of
 from app.gateway.acting.rows import Rows
 from app.gateway.caller import Caller, Outcome, Refused
@@ -128,7 +128,8 @@ class Starting:
         if (rejected := told.kept.get("rejected")) is not None:
             refusal = Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {rejected}", path=("updateName",))
             return replace(outcome, refusals=(*outcome.refusals, refusal)), None
-        return outcome, await stands(self._temporal, ref_of(told.kept), str(told.kept["updateId"]), wait=1.0)
+        update_id = str(told.kept["updateId"])
+        return updated(outcome, update_id, await stands(self._temporal, ref_of(told.kept), update_id, wait=1.0))
 
     async def _begun(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning) -> Outcome:
         try:
