@@ -270,3 +270,36 @@ async def test_what_is_refused(host: Host, field: str, input_: Mapping[str, Any]
     assert [(each["code"], each["path"]) for each in refused["userErrors"]] == [(code, path)]
     assert (refused["batch"], refused["matched"]) == (None, None)
     assert await host.database.fetchval("select count(*) from batches") == 0
+
+
+WRONG = [
+    ("signalWorkflows", {"signalName": ""}, ["signalName"]),
+    ("resetWorkflows", {}, ["to"]),
+    ("resetWorkflows", {"to": "FIRST_WORKFLOW_TASK", "eventId": 4}, ["to"]),
+    ("resetWorkflows", {"eventId": -1}, ["eventId"]),
+    ("resetWorkflows", {"buildId": ""}, ["buildId"]),
+]
+
+
+@pytest.mark.parametrize("runs", [of("A"), {"refs": [{"workflowId": "never-was"}]}])
+@pytest.mark.parametrize(("field", "wrong", "path"), WRONG)
+async def test_what_is_wrong_whatever_the_runs_are_is_told_once(
+    host: Host, field: str, wrong: Mapping[str, Any], path: list[str], runs: Mapping[str, Any]
+) -> None:
+    refused = await act(host, field, {**wrong, **runs})
+    assert [(each["code"], each["path"]) for each in refused["userErrors"]] == [("INVALID_INPUT", path)]
+    assert await act(host, field, {**wrong, **runs, "dryRun": True}) == refused
+    assert await host.database.fetchval("select count(*) from batches") == 0
+    if "refs" in runs:
+        one = f"{field[0].upper()}{field[1:-1]}Input"
+        document = (
+            f"mutation ($input: {one}!) {{ done: {field[:-1]}(input: $input) {{ userErrors {{ path message }} }} }}"
+        )
+        [error] = (await host.data(document, input={**wrong, **runs["refs"][0]}))["done"]["userErrors"]
+        assert error.items() <= refused["userErrors"][0].items(), "one run is refused in the same words"
+
+
+@pytest.mark.parametrize("rate", [0, 501])
+async def test_a_dry_run_has_a_rate_too(host: Host, rate: float) -> None:
+    refused = await act(host, "cancelWorkflows", {**of("A"), "ratePerSecond": rate, "dryRun": True})
+    assert [each["path"] for each in refused["userErrors"]] == [["ratePerSecond"]]

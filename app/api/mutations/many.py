@@ -151,7 +151,7 @@ async def _done(info: Info, input: RunsInput, act: MassAct) -> Done:
         if input.dry_run:
             if filter_ is None:
                 return Done(matched=await gateway.batching.matched_by_name(caller, act, input.names))
-            return Done(matched=await gateway.batching.matched(caller, act, filter_))
+            return Done(matched=await gateway.batching.matched(caller, act, filter_, input.rate_per_second))
     except BadUserInput as error:
         return Done(each=Each(refusals=(Refusal.of_input(error),)))
     if filter_ is None:

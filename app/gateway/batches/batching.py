@@ -81,11 +81,11 @@ class Batching:
         self._batches = batches
         self._shown = shown
 
-    async def matched(self, caller: Caller, act: MassAct, filter_: Filter) -> Matched:
+    async def matched(self, caller: Caller, act: MassAct, filter_: Filter, rate: float | None) -> Matched:
         """What a batch would act on if it began now. Nothing is done, and nothing is recorded."""
         try:
-            if not may(caller.identity, act.action):
-                raise Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {act.action.phrase}.")
+            if refusal := _refused(caller, act, rate):
+                raise refusal
             seen = self._seen(caller, act, filter_)
         except Refusal as refusal:
             return Matched(refusals=(refusal,))
@@ -95,8 +95,7 @@ class Batching:
 
     async def matched_by_name(self, caller: Caller, act: MassAct, names: Sequence[Name]) -> Matched:
         """Those of the runs that are there and that the act can be done to."""
-        if not may(caller.identity, act.action):
-            refusal = Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {act.action.phrase}.")
+        if refusal := _refused(caller, act, None):
             return Matched(refusals=(refusal,))
         if len(names) > MAX_MANY:
             return Matched(refusals=(too_many(names),))
@@ -112,9 +111,6 @@ class Batching:
         """Take down what matches, and start the workflow that does it."""
 
         async def prepare(request_id: str) -> Plan:
-            if rate is not None and not FEWEST_A_SECOND <= rate <= MOST_A_SECOND:
-                message = f"ratePerSecond must be {FEWEST_A_SECOND:g} to {MOST_A_SECOND:g}; it is {rate:g}."
-                raise Refusal("INVALID_INPUT", message, path=("ratePerSecond",))
             self._seen(caller, act, filter_)
             return {"workflowId": workflow_id_of(request_id), "batch": request_id}
 
@@ -147,6 +143,7 @@ class Batching:
                     namespace=self._temporal.default_namespace,
                     detail={**act.detail, "filter": told(filter_)},
                     lease=self._outcomes.lease,
+                    problem=_problem(act, rate),
                 ),
             )
         except Refused as refused:
@@ -247,6 +244,20 @@ class Batching:
         except AlreadyStarted:
             return Done({"batch": order.job_id}, created=False)
         return replace(await self._outcomes.done(started.ref, batch=order.job_id), created=started.created)
+
+
+def _refused(caller: Caller, act: MassAct, rate: float | None) -> Refusal | None:
+    """Why it would not even begin, whatever the runs are."""
+    if not may(caller.identity, act.action):
+        return Refusal("NOT_ALLOWED", f"{caller.identity.subject} may not {act.action.phrase}.")
+    return _problem(act, rate)
+
+
+def _problem(act: MassAct, rate: float | None) -> Refusal | None:
+    if rate is not None and not FEWEST_A_SECOND <= rate <= MOST_A_SECOND:
+        message = f"ratePerSecond must be {FEWEST_A_SECOND:g} to {MOST_A_SECOND:g}; it is {rate:g}."
+        return Refusal("INVALID_INPUT", message, path=("ratePerSecond",))
+    return act.problem
 
 
 def _possible(act: MassAct, filter_: Filter) -> Filter:

@@ -85,6 +85,7 @@ class Many:
             act=take,
             key=key,
             detail={**act.detail, "runs": len(names)},
+            problem=act.problem,
         )
         told = await self.once.perform(caller, intent)
         return str(told.kept["batch"])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.access import Action
-from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted
+from app.errors import Refusal
+from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted, empty, reset_problem
 from app.gateway.acting.runs import Runs
 from app.gateway.caller import Caller, Outcome
 from app.gateway.naming import Name
@@ -33,6 +34,13 @@ class MassAct:
     def detail(self) -> Mapping[str, Json]:
         """What the audit says of it: without values that may be confidential."""
         return {name: value for name, value in self.arguments.items() if name not in _KEPT_OUT}
+
+    @property
+    def problem(self) -> Refusal | None:
+        """What is wrong with it whatever the runs are."""
+        if self.mutation == "signalWorkflows":
+            return None if self.arguments["signal"] else empty("signalName")
+        return reset_problem(_reset_wanted(self.arguments)) if self.mutation == "resetWorkflows" else None
 
     async def perform(self, runs: Runs, caller: Caller, name: Name, key: str | None) -> Outcome | Deleted:
         """Do it to one run."""
@@ -61,15 +69,18 @@ async def _terminate(runs: Runs, caller: Caller, name: Name, given: Mapping[str,
     return await runs.terminate(caller, name, given["reason"], given["details"], key)
 
 
-async def _reset(runs: Runs, caller: Caller, name: Name, given: Mapping[str, Any], key: str | None) -> Outcome:
-    wanted = ResetWanted(
+def _reset_wanted(given: Mapping[str, Any]) -> ResetWanted:
+    return ResetWanted(
         to=ResetPoint(given["to"]) if given["to"] else None,
         event_id=given["eventId"],
         build_id=given["buildId"],
         reason=given["reason"],
         without=tuple(Replayed(each) for each in given["without"]),
     )
-    return await runs.reset(caller, name, wanted, key)
+
+
+async def _reset(runs: Runs, caller: Caller, name: Name, given: Mapping[str, Any], key: str | None) -> Outcome:
+    return await runs.reset(caller, name, _reset_wanted(given), key)
 
 
 async def _pause(runs: Runs, caller: Caller, name: Name, given: Mapping[str, Any], key: str | None) -> Outcome:
