@@ -162,6 +162,17 @@ class Executions:
         )
         return [ref_of(row) for row in rows]
 
+    async def outdated(self, ref: ExecutionRef) -> list[ExecutionRef]:
+        """Runs of the workflow id that the index holds for open, though this one was started after them: of an id only
+        the newest can be open."""
+        rows = await self._database.fetch(
+            f"select namespace, workflow_id, run_id from executions where namespace = $1 and workflow_id = $2"
+            f" and run_id <> $3 and status in {OPEN} and start_time <= coalesce((select start_time from executions"
+            " where namespace = $1 and workflow_id = $2 and run_id = $3), 'infinity')",
+            *key_of(ref),
+        )
+        return [ref_of(row) for row in rows]
+
     async def unarchived(
         self, namespaces: Sequence[str], limit: int, besides: Iterable[str] = ()
     ) -> list[ExecutionRef]:

@@ -37,8 +37,14 @@ SIGNAL = START.replace("StartWorkflow", "SignalWithStartWorkflow").replace("star
 UPDATE = """
 mutation ($input: UpdateWithStartWorkflowInput!) {
   done: updateWithStartWorkflow(input: $input) {
-    created execution { runId } update { updateId stage result failure { message } } userErrors { code path message }
+    created consistencyToken execution { runId } update { updateId stage result failure { message } }
+    userErrors { code path message }
   }
+}
+"""
+RESET = """
+mutation ($input: ResetWorkflowInput!) {
+  done: resetWorkflow(input: $input) { consistencyToken execution { runId } userErrors { message } }
 }
 """
 LIST = """
@@ -461,6 +467,34 @@ async def test_an_answer_does_not_wait_for_the_index_and_a_list_does(
             assert not (await asyncio.wait([here, elsewhere], timeout=0.3))[0]
         for each in (here, elsewhere):
             assert len((await each)["workflows"]["nodes"]) == 1
+
+
+@pytest.mark.parametrize("mutation", ["start", "update", "reset"])
+async def test_a_list_with_the_token_has_the_run_that_was_replaced(
+    host: Host, temporal: TemporalServer, database: str, worker: str, mutation: str
+) -> None:
+    input_ = given(workflowType="Adder", taskQueue=worker, workflowId=an_id())
+    old = (await done(host, UPDATE, {**input_, "updateName": "add", "updateArgs": [1]}))["execution"]
+    await host.gateway.consistency.rows.settled(ANYBODY.scope)
+    input_["idConflictPolicy"] = "TERMINATE_EXISTING"
+    documents = {
+        "start": (START, input_),
+        "update": (UPDATE, {**input_, "updateName": "add", "updateArgs": [1]}),
+        "reset": (RESET, {"workflowId": input_["workflowId"], "to": "LAST_WORKFLOW_TASK"}),
+    }
+    async with hosted(temporal.address, database) as other:
+        answer = await done(host, *documents[mutation])
+        id_, token = input_["workflowId"], answer["consistencyToken"]
+        listed = [await host.data(LIST, id=id_, token=token), await host.data(LIST, id=id_, token=None)]
+        # Elsewhere the token must do, though the index was told nothing.
+        ref = ExecutionRef("default", str(id_), answer["execution"]["runId"])
+        await Executions(host.database).delete(ref)
+        await host.database.execute(
+            "update executions set status = 'RUNNING', close_time = null where run_id = $1", old["runId"]
+        )
+        listed.append(await other.data(LIST, id=id_, token=token))
+    for each in listed:
+        assert {node["status"] for node in each["workflows"]["nodes"]} == {"RUNNING", "TERMINATED"}
 
 
 async def test_a_token_of_what_is_gone_holds_no_list_up(host: Host, temporal: TemporalServer) -> None:

@@ -53,7 +53,8 @@ def _key(ref: ExecutionRef) -> tuple[str, str, str]:
 
 class Consistency:
     """Where the index does not have what a token stands for, the run is read from Temporal and put there, unless
-    somebody else comes first. What is gone, as what never was or is another's, is not waited for."""
+    somebody else comes first. It stands for its run, and for the end of those of the id that were before it. What
+    is gone, as what never was or is another's, is not waited for."""
 
     def __init__(
         self,
@@ -88,29 +89,34 @@ class Consistency:
 
     async def _indexed(self, identity: Identity, written: Written) -> None:
         pause = _FIRST_PAUSE
-        while not await self._has(written):
+        while missing := await self._missing(written):
             try:
-                await self.rows.write([await self._asked(identity, written)])
-            except NotFound:
-                return  # It has been deleted since: there is nothing to wait for.
+                found = [await self._asked(identity, ref) for ref in missing]
+                await self.rows.write([each for each in found if each is not None])
             except TidelineError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 return
 
-    async def _has(self, written: Written) -> bool:
+    async def _missing(self, written: Written) -> list[ExecutionRef]:
+        """The runs that the index has to be told: the one of the token, and those that had to close for it."""
         try:
             row = await self._executions.get(written.ref)
+            missing = await self._executions.outdated(written.ref) if written.status else []
         except TidelineError:
-            return False
+            return [written.ref]
         if row is None or not written.status:
-            return row is None and not written.status
-        return row.status == written.status or row.status.is_closed
+            has = row is None and not written.status
+        else:
+            has = row.status == written.status or row.status.is_closed
+        return missing if has else [written.ref, *missing]
 
-    async def _asked(self, identity: Identity, written: Written) -> Execution:
-        """A token says whose it is, but anybody could write one: what is another's is not there."""
-        found = (await reads.describe(self._temporal, *_key(written.ref))).execution
-        if not identity.scope.covers(found.tenant, found.environment):
-            raise NotFound(f"There is no workflow {written.workflow_id!r}.")
-        return found
+    async def _asked(self, identity: Identity, ref: ExecutionRef) -> Execution | None:
+        """None for one that has been deleted since: there is nothing to wait for. A token says whose it is, but anybody
+        could write one: what is another's is not there."""
+        try:
+            found = (await reads.describe(self._temporal, ref.namespace, ref.workflow_id, ref.run_id)).execution
+        except NotFound:
+            return None
+        return found if identity.scope.covers(found.tenant, found.environment) else None

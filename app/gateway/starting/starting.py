@@ -145,11 +145,14 @@ class Starting:
     def _intent(self, caller: Caller, wanted: StartWanted, key: str | None, begin: Beginning, place: Place) -> Intent:
         made_up = wanted.workflow_id is None
         planned: dict[str, Start] = {}
+        before: list[ExecutionRef] = []
 
         async def prepare(request_id: str) -> Plan:
             _allow(caller, wanted, begin)
             start = planned[request_id] = await self._start(caller, wanted, key, request_id)
-            if not (begin.joins and not made_up and await self._joins(caller, start)):
+            if begin.joins and not made_up:
+                before.extend(await self._open(caller, start))
+            if not before:
                 await place.take(str(start.memo["tenant"]))
             return {"namespace": start.namespace, "workflowId": start.workflow_id}
 
@@ -164,7 +167,11 @@ class Starting:
                 started, kept = await begin.send(start)
             except AlreadyStarted as refusal:
                 raise await self._named(caller, start, refusal) from refusal
-            return await self._done(begin, start, started, kept)
+            done = await self._done(begin, start, started, kept)
+            if wanted.id_conflict_policy is IdConflictPolicy.TERMINATE_EXISTING and done.rows:
+                closed = [await self._outcomes.done(ref) for ref in before if ref != started.ref]
+                return replace(done, rows=(*done.rows, *(row for each in closed for row in each.rows)))
+            return done
 
         return Intent(
             action=Action.START,
@@ -211,15 +218,17 @@ class Starting:
             found = await earlier.told(self._temporal, namespace, workflow_id, attempt.request_id)
         return found
 
-    async def _joins(self, caller: Caller, start: Start) -> bool:
-        """Whether there is an open run to use or to close, which the caller must be able to see."""
+    async def _open(self, caller: Caller, start: Start) -> list[ExecutionRef]:
+        """The open run to use or to close, if there is one, which the caller must be able to see."""
         try:
             latest = (await reads.describe(self._temporal, start.namespace, start.workflow_id)).execution
         except NotFound:
-            return False
-        if not latest.status.is_closed and not visible(caller.identity, latest):
+            return []
+        if latest.status.is_closed:
+            return []
+        if not visible(caller.identity, latest):
             raise starts.already_started(start, is_open=True)
-        return not latest.status.is_closed
+        return [latest.ref]
 
     async def _named(self, caller: Caller, start: Start, refusal: AlreadyStarted) -> Refusal:
         """The refusal with the run that is in the way, if the caller may see that."""
