@@ -98,6 +98,7 @@ def assemble(
     """The verbs over their connections; what they start is closed with the stack."""
     book = tenants or tenant_book(database)
     own = _Shared(stack, temporal, database, bus, settings or Settings(), registry or Registry(), sealer, book)
+    consistency = Consistency(temporal, own.executions, own.rows)
     return Gateway(
         reading=own.reading,
         relations=Relations(StoredRelations(own.walled), own.reading),
@@ -116,9 +117,9 @@ def assemble(
         jobs=own.closing(Jobs(own.operating)),
         subscriptions=own.subscriptions,
         starting=Starting(temporal, own.executions, own.outcomes, own.planning, own.quotas, own.rows),
-        consistency=Consistency(temporal, own.executions, own.rows),
+        consistency=consistency,
         runs=own.runs,
-        many=Many(own.once, own.runs),
+        many=Many(own.once, own.runs, consistency),
         activities=Activities(temporal, own.acts, own.reading),
         batching=Batching(temporal, own.outcomes, own.reading, own.rows, Batches(own.walled), own.batches),
         scheduling=Scheduling(temporal, own.operating, own.once, own.outcomes.lease, own.registry, own.quotas, own.ids),

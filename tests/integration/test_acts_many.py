@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from app.access import Role
 from app.gateway.batches.many import MAX_MANY
-from tests.conftest import TEMPORAL
+from tests.conftest import TEMPORAL, TemporalServer
 from tests.integration.gateways import ANYBODY, Host, hosted, member
 from tests.integration.states import Handle, Stage
 
@@ -75,6 +75,27 @@ async def test_a_repeated_request_is_one_act_on_each(host: Host, stage: Stage) -
         history = await run.fetch_history()
         kinds = [each.event_type for each in history.events]
         assert kinds.count(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED) == 1
+
+
+@pytest.mark.parametrize("field", ["terminateWorkflows", "deleteWorkflows"])
+async def test_one_token_stands_for_all_that_changed(
+    host: Host, stage: Stage, temporal: TemporalServer, database: str, field: str
+) -> None:
+    runs = [await stage.running() for _ in range(3)]
+    kind = f"{field[0].upper()}{field[1:]}Input"
+    document = f"mutation ($input: {kind}!) {{ done: {field}(input: $input) {{ consistencyToken }} }}"
+    listing = """query ($token: String) {
+      workflows(filter: {workflowType: "Acted"}, consistencyToken: $token) { nodes { status } }
+    }"""
+    refs = [*(ref(run) for run in runs), {"workflowId": "never-was"}]
+    async with hosted(temporal.address, database) as other:
+        token = (await host.data(document, input={"refs": refs}))["done"]["consistencyToken"]
+        assert token is not None
+        listed = await other.data(listing, token=token)
+    expected = [{"status": "TERMINATED"}] * 3 if field == "terminateWorkflows" else []
+    assert listed["workflows"]["nodes"] == expected
+    nothing = await host.data(document, input={"refs": [{"workflowId": "never-was"}]})
+    assert nothing["done"]["consistencyToken"] is None
 
 
 async def test_what_is_refused_as_a_whole(host: Host) -> None:

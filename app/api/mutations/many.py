@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import strawberry
@@ -44,7 +44,12 @@ class ManyPayload:
     first_matched: list[WorkflowExecution] | None = strawberry.field(
         description="Of a dry run: the first 20, newest first; of refs, in their order."
     )
-    consistency_token: str | None = strawberry.field(description=f"{TOKEN} Of a batch: that has the run which does it.")
+    consistency_token: str | None = strawberry.field(
+        description=(
+            f"{TOKEN} Of refs: every change of them; null too where the index does not take them all within 5 s, and"
+            " each result still has its own. Of a batch: that has the run which does it."
+        )
+    )
     user_errors: list[UserError] = strawberry.field(description="Why nothing was done to any.")
 
 
@@ -138,7 +143,7 @@ class Done:
             "batch": _batch(self.begun.batch),
             "matched": matched.count if matched and not refusals else None,
             "first_matched": [shown(each) for each in matched.first] if matched and not refusals else None,
-            "consistency_token": self.begun.token,
+            "consistency_token": self.begun.token or self.each.token,
             "user_errors": errors(refusals),
         }
 
@@ -156,7 +161,7 @@ async def _done(info: Info, input: RunsInput, act: MassAct) -> Done:
         return Done(each=Each(refusals=(Refusal.of_input(error),)))
     if filter_ is None:
         done = await gateway.many.each(caller, act, input.names, input.idempotency_key)
-        return Done(each=Each([_settled(each, act) for each in done.results], done.refusals))
+        return Done(each=replace(done, results=[_settled(each, act) for each in done.results]))
     return Done(begun=await gateway.batching.begin(caller, act, filter_, input.rate_per_second, input.idempotency_key))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import Refusal, TidelineError
+from app.gateway.acting.consistency import WAIT_SECONDS, Consistency
 from app.gateway.acting.intent import Attempt, Done, Intent, Plan
 from app.gateway.acting.once import Once
 from app.gateway.acting.orders import Deleted
@@ -29,12 +30,16 @@ class Each:
 
     results: Sequence[Outcome | Deleted | TidelineError] = ()
     refusals: tuple[Refusal, ...] = ()
+    token: str | None = None
+    """Of the last run that changed, once the index has them all. None where nothing changed, or that takes too long:
+    then each still has its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
     once: Once
     runs: Runs
+    consistency: Consistency
 
     async def each(self, caller: Caller, act: MassAct, names: Sequence[Name], key: str | None = None) -> Each:
         """Act on every run. One that goes wrong does not keep the others from their turn.
@@ -64,7 +69,29 @@ class Many:
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(place, name)) for place, name in enumerate(names)]
-        return Each([task.result() for task in tasks])
+        results = [task.result() for task in tasks]
+        return Each(results, token=await self._token(caller, results))
+
+    async def _token(self, caller: Caller, results: Sequence[Outcome | Deleted | TidelineError]) -> str | None:
+        tokens = [each.token for each in results if not isinstance(each, TidelineError) and each.token is not None]
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(token: str) -> None:
+            async with turns:
+                await self.consistency.reached(caller.identity, token)
+
+        waiting = [asyncio.create_task(one(token)) for token in tokens]
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await asyncio.gather(*waiting)
+        except (TidelineError, TimeoutError) as error:
+            log.warning("the index does not have all of many runs yet", runs=len(tokens), reason=str(error))
+            return None
+        finally:
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        return tokens[-1] if tokens else None
 
     async def _taken(self, caller: Caller, act: MassAct, names: Sequence[Name], key: str | None) -> str:
         """The id of the whole request, the same for every one with its key."""
