@@ -130,6 +130,23 @@ async def test_all_that_is_wrong_with_a_start_is_told_at_once(host: Host) -> Non
     assert audited["audit"]["nodes"] == [{"action": "startWorkflow", "outcome": "INVALID_INPUT"}]
 
 
+UNREADABLE = {
+    "terminateWorkflows": "",
+    "signalWorkflows": 'signalName: "s", refs: [{workflowId: "a"}], filter: {}',
+    "cancelWorkflows": 'refs: [{workflowId: "a"}], ratePerSecond: 3',
+    "createSchedule": 'scheduleId: "s", spec: {}, memo: 1, action: {workflowType: "Echo", taskQueue: "q"}',
+    "updateSchedule": 'scheduleId: "s", action: {memo: 1}',
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_what_cannot_be_meant_is_audited_all_the_same(host: Host, name: str) -> None:
+    answer = await host.data(f"mutation {{ done: {name}(input: {{ {UNREADABLE[name]} }}) {{ {ERRORS} }} }}")
+    assert [each["code"] for each in answer["done"]["userErrors"]] == ["INVALID_INPUT"]
+    audited = await host.data("{ audit(first: 1) { nodes { action outcome } } }")
+    assert audited["audit"]["nodes"] == [{"action": name, "outcome": "INVALID_INPUT"}]
+
+
 TIMES = [
     "workflows(filter: {startTime: {%s: $time}}) { totalCount }",
     "workflows(filter: {closeTime: {%s: $time}}) { totalCount }",

@@ -158,7 +158,7 @@ async def _done(info: Info, input: RunsInput, act: MassAct) -> Done:
                 return Done(matched=await gateway.batching.matched_by_name(caller, act, input.names))
             return Done(matched=await gateway.batching.matched(caller, act, filter_, input.rate_per_second))
     except BadUserInput as error:
-        return Done(each=Each(refusals=(Refusal.of_input(error),)))
+        return Done(each=Each(refusals=await gateway.recording.unreadable(caller, act.mutation, error)))
     if filter_ is None:
         done = await gateway.many.each(caller, act, input.names, input.idempotency_key)
         return Done(each=replace(done, results=[_settled(each, act) for each in done.results]))

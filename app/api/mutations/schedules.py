@@ -18,7 +18,7 @@ from app.api.inputs.schedules import (
 )
 from app.api.mutations.payloads import UserError, errors
 from app.api.types.schedule import Schedule
-from app.errors import BadUserInput, Refusal
+from app.errors import BadUserInput
 from app.gateway.schedules.schedule_names import ScheduleOutcome
 
 
@@ -42,7 +42,7 @@ class ScheduleMutation:
         try:
             change = input.value()
         except BadUserInput as error:
-            return _refused(error)
+            return await _refused(info, "createSchedule", error)
         return _payload(
             await info.context.gateway.scheduling.create(
                 info.context.caller, input.named, change, trigger=input.trigger_now, key=input.idempotency_key
@@ -55,7 +55,7 @@ class ScheduleMutation:
         try:
             change = input.value()
         except BadUserInput as error:
-            return _refused(error)
+            return await _refused(info, "updateSchedule", error)
         return _payload(
             await info.context.gateway.scheduling.update(
                 info.context.caller, input.named, change, input.idempotency_key
@@ -119,5 +119,6 @@ def _payload(outcome: ScheduleOutcome) -> SchedulePayload:
     return SchedulePayload(schedule=shown, user_errors=errors(outcome.refusals))  # type: ignore[arg-type]
 
 
-def _refused(error: BadUserInput) -> SchedulePayload:
-    return SchedulePayload(schedule=None, user_errors=errors([Refusal.of_input(error)]))
+async def _refused(info: Info, mutation: str, error: BadUserInput) -> SchedulePayload:
+    refusals = await info.context.gateway.recording.unreadable(info.context.caller, mutation, error)
+    return SchedulePayload(schedule=None, user_errors=errors(refusals))
