@@ -6,6 +6,7 @@ A list on the same gateway waits for all that its caller may see; anywhere else,
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.access import Identity
@@ -36,6 +37,16 @@ class Written(NamedTuple):
     @property
     def ref(self) -> ExecutionRef:
         return ExecutionRef(self.namespace, self.workflow_id, self.run_id)
+
+    def is_shown_by(self, row: Execution | None) -> bool:
+        """Whether the index, which has this row of it, has the change."""
+        if row is None or not self.status:
+            return row is None and not self.status
+        return row.status == self.status or row.status.is_closed
+
+
+def _opened(token: str) -> Written:
+    return unseal(KIND, Written, token, argument="consistencyToken")
 
 
 def token_of(execution: Execution) -> str:
@@ -74,7 +85,7 @@ class Consistency:
         await self.rows.settled(identity.scope)
         if token is None:
             return
-        written = unseal(KIND, Written, token, argument="consistencyToken")
+        written = _opened(token)
         is_theirs = identity.scope.covers(written.tenant, written.environment)
         if written.namespace not in self._temporal.namespaces or not is_theirs:
             raise foreign("consistencyToken")
@@ -86,6 +97,15 @@ class Consistency:
                 f"The index does not have the change of workflow {written.workflow_id!r} yet, after"
                 f" {self._wait:g} s. Ask again with the same consistencyToken."
             ) from None
+
+    async def all_reached(self, identity: Identity, tokens: Sequence[str]) -> None:
+        """As `reached`, for many of acts on this gateway: what the index has of their runs is read in one statement."""
+        await self.rows.settled(identity.scope)
+        written = [_opened(token) for token in tokens]
+        rows = await self._executions.many([each.ref for each in written])
+        for each, token in zip(written, tokens, strict=True):
+            if not each.is_shown_by(rows.get(each.ref)):
+                await self.reached(identity, token)
 
     async def _indexed(self, identity: Identity, written: Written) -> None:
         pause = _FIRST_PAUSE
@@ -106,11 +126,7 @@ class Consistency:
             missing = await self._executions.outdated(written.ref) if written.status else []
         except TidelineError:
             return [written.ref]
-        if row is None or not written.status:
-            has = row is None and not written.status
-        else:
-            has = row.status == written.status or row.status.is_closed
-        return missing if has else [written.ref, *missing]
+        return missing if written.is_shown_by(row) else [written.ref, *missing]
 
     async def _asked(self, identity: Identity, ref: ExecutionRef) -> Execution | None:
         """None for one that has been deleted since: there is nothing to wait for. A token says whose it is, but anybody

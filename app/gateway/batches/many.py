@@ -74,23 +74,12 @@ class Many:
 
     async def _token(self, caller: Caller, results: Sequence[Outcome | Deleted | TidelineError]) -> str | None:
         tokens = [each.token for each in results if not isinstance(each, TidelineError) and each.token is not None]
-        turns = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(token: str) -> None:
-            async with turns:
-                await self.consistency.reached(caller.identity, token)
-
-        waiting = [asyncio.create_task(one(token)) for token in tokens]
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                await asyncio.gather(*waiting)
+                await self.consistency.all_reached(caller.identity, tokens)
         except (TidelineError, TimeoutError) as error:
             log.warning("the index does not have all of many runs yet", runs=len(tokens), reason=str(error))
             return None
-        finally:
-            for each in waiting:
-                each.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
         return tokens[-1] if tokens else None
 
     async def _taken(self, caller: Caller, act: MassAct, names: Sequence[Name], key: str | None) -> str:
