@@ -110,9 +110,11 @@ class Starting:
     ) -> tuple[Outcome, Update | None]:
         """Update the open run of the workflow id, which is started where there is none, and wait for the outcome of
         the update. Refusal UPDATE_REJECTED comes with the run, which has been started all the same."""
+        sent: list[Update] = []
 
         async def send(start: Start) -> tuple[Started, Mapping[str, Json]]:
             started, update = await update_with_start(self._temporal, start, name, args, timeout=UPDATE_SECONDS)
+            sent.append(update)
             kept: dict[str, Json] = {"updateId": update.update_id}
             if update.failure is not None and await rejection(self._temporal, name, update) is not None:
                 kept["rejected"] = update.failure.message
@@ -128,6 +130,8 @@ class Starting:
         if (rejected := told.kept.get("rejected")) is not None:
             refusal = Refusal("UPDATE_REJECTED", f"Update {name!r} was rejected: {rejected}", path=("updateName",))
             return replace(outcome, refusals=(*outcome.refusals, refusal)), None
+        if told.done is not None and sent:
+            return outcome, sent[-1]
         update_id = str(told.kept["updateId"])
         return updated(outcome, update_id, await stands(self._temporal, ref_of(told.kept), update_id, wait=1.0))
 
