@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from app.registry import DEFINITIONS
 from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted
+from tests.integration.gateways import ANYBODY, Host, hosted
 from tests.integration.states import Handle, Stage
 from tests.waiting import eventually
 
@@ -283,6 +283,7 @@ async def test_what_did_not_reach_temporal_is_refused_when_the_run_has_closed(
 
 async def test_a_batch_with_one_key_is_one_batch(host: Host, other: Host, stage: Stage) -> None:
     started = await call(host, "startWorkflow", await a_start(host, stage), RUN)
+    await host.gateway.consistency.rows.settled(ANYBODY.scope)
     filter_ = {"workflowId": {"equals": started["execution"]["workflowId"]}}
     input_ = {"filter": filter_, "idempotencyKey": uuid.uuid4().hex}
     select = "batch { jobId total } userErrors { code path }"
