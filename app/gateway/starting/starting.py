@@ -14,6 +14,7 @@ from app.gateway.acting.orders import empty, updated
 from app.gateway.acting.outcomes import MARGIN, Outcomes, names_of, ref_of
 from app.gateway.acting.rows import Rows
 from app.gateway.caller import Caller, Outcome, Refused
+from app.gateway.names import wrong_name
 from app.gateway.quotas import Place, Quotas
 from app.gateway.starting.planning import Planning
 from app.gateway.starting.wanted import StartWanted
@@ -271,9 +272,10 @@ def _allow(caller: Caller, wanted: StartWanted, begin: Beginning) -> None:
 
 def _problem(wanted: StartWanted, begin: Beginning) -> Refusal | None:
     """What is wrong with the way to start it."""
-    for name in ("signal", "update"):
-        if begin.input.get(name) == "":
-            return empty(f"{name}Name")
+    if "signal" in begin.input and (refusal := wrong_name(str(begin.input["signal"]), "signalName")):
+        return refusal
+    if begin.input.get("update") == "":
+        return empty("updateName")
     if begin.wait is not None and not (math.isfinite(begin.wait) and 0 <= begin.wait <= LONGEST_WAIT):
         message = f"waitForResultSeconds is 0 to {LONGEST_WAIT:g}; it is {begin.wait:g}."
         return Refusal("INVALID_INPUT", message, path=("waitForResultSeconds",))
