@@ -65,20 +65,15 @@ Its arguments: the run's key, the projector's version, the packed projection, ho
 def learnt(projection: Projection) -> tuple[str | None, ...]:
     failure, parent, root = projection.failure, projection.parent, projection.root
     return (
-        _text(failure.type) if failure else None,
-        _text(failure.message) if failure else None,
+        failure.type if failure else None,
+        failure.message if failure else None,
         projection.previous_run_id,
         projection.next_run_id,
         projection.first_run_id,
-        _text(projection.summary),
-        _text(projection.details),
+        projection.summary,
+        projection.details,
         parent.workflow_id if parent else None,
         parent.run_id if parent else None,
         root.workflow_id if root else None,
         root.run_id if root else None,
     )
-
-
-def _text(value: str | None) -> str | None:
-    """Text as Postgres takes it: without U+0000."""
-    return None if value is None else value.replace("\0", "\ufffd")

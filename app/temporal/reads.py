@@ -190,7 +190,9 @@ async def history_page(
         timeout=seconds if wait else None,
         retry=not wait,
     )
-    events = _written(response.history.events)
+    events: Sequence[HistoryEvent] = response.history.events
+    if wait or not response.next_page_token:
+        events = _written(events)
     if _has_hole(events, last):
         log.warning("Temporal left out events", workflow_id=ref.workflow_id, run_id=ref.run_id, behind=last)
         metrics.HISTORY_HOLES.inc()
