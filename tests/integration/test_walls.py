@@ -23,7 +23,7 @@ from app.model import ExecutionRef
 from app.settings import Settings
 from app.temporal.runs import terminate
 from tests.conftest import TemporalServer
-from tests.integration.gateways import Host, hosted
+from tests.integration.gateways import ANYBODY, Host, hosted
 from tests.integration.tenant_names import Names, nobodys
 from tests.integration.tenants import settled
 from tests.integration.walking import MINE, OTHER, SCHEMA, SECRET, payload, roots, shown, whole
@@ -143,6 +143,7 @@ async def answered(town: Town, root: str, arguments: str, names: Names) -> tuple
     """The answer, and how many statements and calls of Temporal it cost."""
     statements, calls = town.calls.count()
     text = shown(await town.host.ask(asked(root, arguments, names), MINE))
+    await town.host.gateway.consistency.rows.settled(ANYBODY.scope)  # written behind the answer
     now = town.calls.count()
     if root in MAKING:
         await unmade(town, names.fill(arguments))
