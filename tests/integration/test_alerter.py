@@ -125,11 +125,12 @@ async def test_a_rule_that_is_gone_leaves_nothing_open(world: World) -> None:
 
 async def test_a_run_that_is_overdue(world: World) -> None:
     late = run(world, WorkflowStatus.RUNNING, start_time=NOW - timedelta(seconds=100))
-    begun, later = ({"execution_time": NOW + timedelta(seconds=seconds)} for seconds in (-5, 3600))
+    now = datetime.now(UTC)
+    begun, later = ({"execution_time": now + timedelta(seconds=seconds)} for seconds in (-5, 3600))
     delayed = [
         run(world, WorkflowStatus.RUNNING, start_time=late.start_time, **execution) for execution in (begun, later)
     ]
-    await world.executions.record([late, *delayed, run(world, WorkflowStatus.RUNNING, start_time=datetime.now(UTC))])
+    await world.executions.record([late, *delayed, run(world, WorkflowStatus.RUNNING, start_time=now)])
     await world.database.execute(
         "insert into profiles (namespace, tenant, environment, workflow_type, runs, p50, p90, activities)"
         " values ($1, 'acme', 'production', 'Order', 20, 10, 20, 1)",
