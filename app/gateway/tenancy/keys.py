@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.access import ANYTHING, Action, Identity, Role, require
+from app.access import Action, Identity, Role, require
 from app.access.api_keys import Minted, mint
 from app.errors import Refusal
-from app.gateway.acting.intent import Attempt, Done, Intent, Plan
+from app.gateway.acting.intent import Attempt, Done, Plan
 from app.gateway.acting.once import Once
 from app.gateway.caller import Caller, Refused
 from app.gateway.quotas import Quotas, too_many_keys
+from app.gateway.tenancy.managing import managing
 from app.model import ApiKey, Json
 from app.store.api_keys import ApiKeys
 
 MAX_NAME = 100
 SEEDS = b"tideline API keys"
 """What the gateways' secret is used for here."""
-_LEASE = 15.0
-"""Seconds within which a statement ends, and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Keys:
             return Done({"id": made.id, "request": attempt.request_id})
 
         detail: dict[str, Json] = {"name": wanted.name, "roles": [each.value for each in wanted.roles]}
-        intent = _intent("createApiKey", wanted, prepare, act, key, detail)
+        intent = managing(Action.MANAGE_KEYS, "createApiKey", wanted, prepare, act, key, detail)
         try:
             told = await self._once.perform(caller, intent)
         except Refused as refused:
@@ -128,7 +127,9 @@ class Keys:
             return Done({"id": revoked.id})
 
         try:
-            told = await self._once.perform(caller, _intent("revokeApiKey", id_, prepare, act, key, {"id": id_}))
+            told = await self._once.perform(
+                caller, managing(Action.MANAGE_KEYS, "revokeApiKey", id_, prepare, act, key, {"id": id_})
+            )
         except Refused as refused:
             return KeyOutcome(refusals=refused.refusals)
         revoked = str(told.kept["id"])
@@ -139,27 +140,6 @@ class Keys:
         """Newest first."""
         require(identity, Action.MANAGE_KEYS)
         return await self._keys.listed(identity.scope.tenant, identity.scope.environment, with_revoked=with_revoked)
-
-
-def _intent(
-    mutation: str,
-    input_: object,
-    prepare: Callable[[str], Awaitable[Plan]],
-    act: Callable[[Attempt], Awaitable[Done]],
-    key: str | None,
-    detail: Mapping[str, Json],
-) -> Intent:
-    return Intent(
-        action=Action.MANAGE_KEYS,
-        mutation=mutation,
-        input=input_,
-        prepare=prepare,
-        act=act,
-        key=key,
-        detail=detail,
-        lease=_LEASE,
-        target=ANYTHING,
-    )
 
 
 def wrong(identity: Identity, wanted: KeyWanted, now: datetime) -> list[Refusal]:

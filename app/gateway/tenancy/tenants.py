@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.access import ANYTHING, Action, Envelope, Identity, manages_tenants
+from app.access import Action, Envelope, Identity, manages_tenants
 from app.errors import Forbidden, Refusal
-from app.gateway.acting.intent import Attempt, Done, Intent, Plan
+from app.gateway.acting.intent import Attempt, Done, Plan
 from app.gateway.acting.once import Once
 from app.gateway.acting.recording import Recording
 from app.gateway.caller import Caller, Refused
+from app.gateway.tenancy.managing import managing
 from app.model import ApiKey, Json, Page, Tenant, TenantStatus, TenantUsage
 from app.store.api_keys import ApiKeys
 from app.store.hand_overs import HandOver, HandOvers
@@ -19,8 +20,6 @@ from app.store.tenants import Tenants as StoredTenants
 from app.workflows.tenants.problems import wrong_environments
 
 LONGEST_REASON, LONGEST_TEXT = 500, 200
-_LEASE = 15.0
-"""Seconds, within which a statement has come to its end."""
 _TEXTS = {
     "display_name": "displayName",
     "company_name": "companyName",
@@ -182,17 +181,7 @@ class Tenants:
             await work(attempt)
             return Done({})
 
-        intent = Intent(
-            action=Action.MANAGE_TENANTS,
-            mutation=mutation,
-            input=given,
-            prepare=prepare,
-            act=act,
-            key=key,
-            detail=detail,
-            lease=_LEASE,
-            target=ANYTHING,
-        )
+        intent = managing(Action.MANAGE_TENANTS, mutation, given, prepare, act, key, detail)
         try:
             await self._once.perform(caller, intent)
         except Refused as refused:
