@@ -1,7 +1,8 @@
 """API keys: what they look like, and who is behind one.
 
-A key is a random secret of 256 bits, so that its plain SHA-256 can be kept: nobody can try all of them, as one could
-with passwords, which is what slow hashes with salt are for; and a key is found by its hash in one look.
+A key is a secret of 256 bits that looks random to all but its maker, so that its plain SHA-256 can be kept: nobody can
+try all of them, as one could with passwords, which is what slow hashes with salt are for; and a key is found by its
+hash in one look.
 """
 
 from __future__ import annotations

@@ -56,11 +56,11 @@ class VersioningOverrideInput:
     auto_upgrade: bool = strawberry.field(default=False, description="Always the current version.")
 
     @property
-    def problem(self) -> Refusal | None:
+    def problems(self) -> tuple[Refusal, ...]:
         if (self.pinned is not None) != self.auto_upgrade:
-            return None
+            return ()
         message = "versioningOverride needs either pinned or autoUpgrade: true."
-        return Refusal("INVALID_INPUT", message, path=("versioningOverride",))
+        return (Refusal("INVALID_INPUT", message, path=("versioningOverride",)),)
 
     def value(self) -> VersioningOverride:
         return VersioningOverride(self.pinned.deployment_name, self.pinned.build_id) if self.pinned else _UPGRADED
@@ -133,7 +133,7 @@ class StartFields:
             versioning_override=override.value() if override else None,
             id_reuse_policy=self.id_reuse_policy,
             id_conflict_policy=policy,
-            problems=(*objects.problems, *([override.problem] if override and override.problem else [])),
+            problems=(*objects.problems, *(override.problems if override else ())),
         )
 
 

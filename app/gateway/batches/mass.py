@@ -8,9 +8,10 @@ from typing import Any
 
 from app.access import Action
 from app.errors import Refusal
-from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted, empty, reset_problem
+from app.gateway.acting.orders import Deleted, ResetPoint, ResetWanted, reset_problem
 from app.gateway.acting.runs import Runs
 from app.gateway.caller import Caller, Outcome
+from app.gateway.names import wrong_name
 from app.gateway.naming import Name
 from app.model import Json
 from app.temporal.resets import Replayed
@@ -39,7 +40,7 @@ class MassAct:
     def problem(self) -> Refusal | None:
         """What is wrong with it whatever the runs are."""
         if self.mutation == "signalWorkflows":
-            return None if self.arguments["signal"] else empty("signalName")
+            return wrong_name(self.arguments["signal"], "signalName")
         return reset_problem(_reset_wanted(self.arguments)) if self.mutation == "resetWorkflows" else None
 
     async def perform(self, runs: Runs, caller: Caller, name: Name, key: str | None) -> Outcome | Deleted:

@@ -87,9 +87,7 @@ def wrong_cron(text: str) -> str | None:
 def is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, and an OSError for a name of a folder
-        return False
-    except KeyError:
+    except (KeyError, ValueError, OSError):  # a zone that is not found is a KeyError, the name of a folder an OSError
         return False
     return True
 
